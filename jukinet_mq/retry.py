@@ -1,0 +1,39 @@
+"""When to try again. Pure: no clock, no waiting, no chance of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """A few at once, then exponential with jitter, bounded; then a person decides.
+
+    Attributes:
+        at_once: Tries after the first failure that do not wait.
+        backoff: Wait before the first try that does wait.
+        backoff_max: No wait is longer, jitter included.
+        attempts_max: Tries in all; when they are spent the envelope is parked.
+    """
+
+    at_once: int = 2
+    backoff: timedelta = timedelta(seconds=2)
+    backoff_max: timedelta = timedelta(minutes=10)
+    attempts_max: int = 12
+
+    def delay(self, attempts: int, *, jitter: float) -> timedelta | None:
+        """Return the wait after *attempts* failed tries, or None when the policy is spent.
+
+        Args:
+            attempts: Tries made so far, all failed; 1 or more.
+            jitter: A number in [0, 1), drawn by the caller; the wait lies between half of
+                the exponential value and the whole of it.
+        """
+        if attempts >= self.attempts_max:
+            return None
+        if attempts <= self.at_once:
+            return timedelta(0)
+        doublings = min(attempts - self.at_once - 1, 40)
+        full = min(self.backoff * 2**doublings, self.backoff_max)
+        return full * (0.5 + jitter / 2)
