@@ -1,0 +1,164 @@
+"""The event catalogue: every log line is a declared event with declared fields.
+
+A field that is not on an event's list is dropped and counted, so no body, name or number
+can reach a log by accident. Metrics are another subscriber of the same events.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+
+
+class Level(StrEnum):
+    """How loudly an event is said."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One declared event: `noun.verb_past`, how loud, and which fields it may carry."""
+
+    name: str
+    level: Level
+    meaning: str
+    fields: frozenset[str]
+
+
+EVENTS: Final[dict[str, Event]] = {}
+CONTEXT_FIELDS: Final = frozenset({"tier", "node", "worker", "reason", "error"})
+dropped_fields: Final[Counter[str]] = Counter()
+Subscriber = Callable[[Event, Mapping[str, Any]], None]
+_subscribers: Final[list[Subscriber]] = []
+_log = structlog.get_logger("jukinet")
+
+
+def _declare(name: str, level: Level, meaning: str, *fields: str) -> Event:
+    event = Event(name, level, meaning, frozenset(fields) | CONTEXT_FIELDS)
+    EVENTS[name] = event
+    return event
+
+
+_DELIVERY = ("message_id", "kind", "sender", "outcome", "age_seconds", "attempts", "queue")
+
+DELIVERY_SETTLED = _declare(
+    "delivery.settled", Level.DEBUG, "One delivery's way has ended.", *_DELIVERY
+)
+DELIVERY_QUARANTINED = _declare(
+    "delivery.quarantined", Level.WARNING, "A delivery is not trusted and is held.", *_DELIVERY
+)
+BATCH_COMMITTED = _declare(
+    "batch.committed",
+    Level.INFO,
+    "A batch of deliveries is kept and acknowledged.",
+    "deliveries",
+    "kept",
+    "duplicates",
+    "quarantined",
+    "seconds",
+)
+GAP_NOTICED = _declare(
+    "sequence.gap_noticed",
+    Level.WARNING,
+    "Numbers are missing between a sender and a recipient.",
+    "sender",
+    "recipient",
+    "plane",
+    "missing",
+)
+ENVELOPE_PARKED = _declare(
+    "envelope.parked", Level.ERROR, "Handling failed for good; a person decides.", *_DELIVERY
+)
+ENVELOPE_RETRIED = _declare(
+    "envelope.retried", Level.INFO, "Handling failed; it is due again later.", *_DELIVERY, "due_at"
+)
+RELAY_BATCHED = _declare(
+    "relay.batched", Level.DEBUG, "Outbox rows are confirmed.", "relayed", "seconds"
+)
+RELAY_REFUSED = _declare(
+    "relay.refused",
+    Level.WARNING,
+    "The broker did not take an envelope; it stays in the outbox.",
+    "message_id",
+    "routing_key",
+    "refused",
+)
+RECEIPTS_ISSUED = _declare(
+    "receipts.issued", Level.DEBUG, "Due receipts are in the outbox.", "envelopes", "receipts"
+)
+RECEIPT_MISMATCHED = _declare(
+    "receipt.mismatched",
+    Level.ERROR,
+    "A receipt speaks of other bytes than were published.",
+    "message_id",
+    "keeper",
+)
+CONNECTION_CHANGED = _declare(
+    "connection.changed", Level.WARNING, "The broker connection's state has changed.", "state",
+    "login", "host"
+)
+CONSUMING_PAUSED = _declare(
+    "consuming.paused", Level.WARNING, "The worker waits for what it needs.", "needs"
+)
+CONSUMING_RESUMED = _declare(
+    "consuming.resumed", Level.WARNING, "The worker consumes again.", "paused_seconds"
+)
+WORKER_STARTED = _declare(
+    "worker.started", Level.INFO, "A worker consumes from its queues.", "queues", "pid"
+)
+WORKER_STOPPED = _declare("worker.stopped", Level.INFO, "A worker has ended.", "seconds")
+TRUST_REFRESHED = _declare(
+    "trust.refreshed", Level.DEBUG, "The trust store was read again.", "keys", "revoked"
+)
+CERTIFICATES_ERASED = _declare(
+    "certificates.erased", Level.INFO, "Unused move-out certificates are erased.", "erased"
+)
+
+
+def emit(event: Event, **fields: Any) -> None:
+    """Say that *event* happened; fields that are not declared are dropped and counted."""
+    for name in fields.keys() - event.fields:
+        dropped_fields[name] += 1
+        del fields[name]
+    for subscriber in _subscribers:
+        subscriber(event, fields)
+    getattr(_log, event.level.value)(event.name, **fields)
+
+
+def subscribe(subscriber: Subscriber) -> Callable[[], None]:
+    """Call *subscriber* for every event from now on; return what ends that."""
+    _subscribers.append(subscriber)
+    return lambda: _subscribers.remove(subscriber)
+
+
+def configure(*, level: str = "info", as_json: bool = True) -> None:
+    """Write events to standard error: JSON lines, or aligned text for a person."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
