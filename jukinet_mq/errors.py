@@ -119,6 +119,12 @@ class ImpossibleDateError(RejectedError):
     reason = "date_impossible"
 
 
+class SyntheticRangeError(RejectedError):
+    """More synthetic numbers were asked for than the test range holds."""
+
+    reason = "synthetic_range_exceeded"
+
+
 class SameMunicipalityError(RejectedError):
     """A move between municipalities names one municipality twice."""
 
