@@ -1,0 +1,1 @@
+"""Deliveries to kept, handled and receipted envelopes: one pipeline for every tier."""

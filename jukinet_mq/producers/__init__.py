@@ -1,0 +1,1 @@
+"""Body to outbox (publisher), outbox to broker (relay)."""

@@ -1,0 +1,148 @@
+"""Body to outbox: checked, numbered, sealed, signed and archived in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from typing import Final
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from jukinet_mq.envelope import SIZE_MAX, Header, SignedEnvelope, encode
+from jukinet_mq.errors import OversizedEnvelopeError, WrongPlaceError
+from jukinet_mq.messages import Body, Kind, kind_of, may_travel, readers_of
+from jukinet_mq.nodes import Directory, NodeCode
+from jukinet_mq.routing import RoutingKey
+from jukinet_mq.store import outbox
+from jukinet_mq.store.database import Transaction
+from jukinet_mq.store.outbox import Pair
+from jukinet_mq.trust.keys import SigningKey
+from jukinet_mq.trust.sealing import seal
+from jukinet_mq.trust.store import TrustStore
+
+JAPAN: Final = timezone(timedelta(hours=9), "JST")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A body and its way, before it has a number.
+
+    Attributes:
+        time: Instant of the business event, aware UTC: what orders a resident's updates.
+        event_id: The business event; several drafts of one event share it.
+        id: The envelope's id, fixed here: every retry and resend carries the same.
+    """
+
+    sender: NodeCode
+    recipient: NodeCode
+    body: Body
+    time: datetime
+    event_id: UUID = field(default_factory=uuid7)
+    id: UUID = field(default_factory=uuid7)
+
+    @property
+    def kind(self) -> Kind:
+        """The body's line in the catalogue."""
+        return kind_of(self.body)
+
+    @property
+    def pair(self) -> Pair:
+        """Whose counter numbers it."""
+        return Pair(self.sender, self.recipient, self.kind.plane)
+
+
+def today_in_japan(at: datetime) -> date:
+    """Return the calendar day of *at* where the counters are."""
+    return at.astimezone(JAPAN).date()
+
+
+class Publisher:
+    """Turns drafts into signed envelopes in the outbox.
+
+    Args:
+        directory: Who takes part.
+        trust: Returns the present snapshot of enrolled keys, for sealing.
+        signing_key: Returns the private signing key of a node that this process hosts.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        *,
+        trust: Callable[[], TrustStore],
+        signing_key: Callable[[NodeCode], SigningKey],
+    ) -> None:
+        self._directory = directory
+        self._trust = trust
+        self._signing_key = signing_key
+
+    def check(self, draft: Draft, *, today: date) -> None:
+        """Refuse what must not be published; touches nothing.
+
+        Raises:
+            RejectedError: Unknown node, a way the kind may not take, a body that contradicts
+                its header, an impossible date.
+        """
+        sender = self._directory.node(draft.sender)
+        recipient = self._directory.node(draft.recipient)
+        draft.body.check_route(sender=sender, recipient=recipient)
+        if not may_travel(draft.kind, sender, recipient, self._directory):
+            raise WrongPlaceError(
+                f"{draft.kind.name} may not go from {sender.code} to {recipient.code}"
+            )
+        draft.body.check_dates(today=today)
+
+    async def publish(self, tx: Transaction, drafts: Sequence[Draft]) -> list[SignedEnvelope]:
+        """Put *drafts* into the outbox, all or nothing; they are out when *tx* commits.
+
+        The drafts are numbered in the order given. The broker is not needed.
+
+        Raises:
+            RejectedError: As `check`, or larger than 256 KiB.
+            MissingKeyError: No private key for a sender.
+            UnknownKeyError: A reader has no valid sealing key enrolled.
+        """
+        if not drafts:
+            return []
+        today = today_in_japan(tx.at)
+        for draft in drafts:
+            self.check(draft, today=today)
+        given = await outbox.give_sequences(tx, Counter(d.pair for d in drafts))
+        numbers: Mapping[Pair, Iterator[int]] = {pair: iter(n) for pair, n in given.items()}
+        envelopes = [self._sign(d, sequence=next(numbers[d.pair]), at=tx.at) for d in drafts]
+        await outbox.add(tx, envelopes)
+        return envelopes
+
+    def _sign(self, draft: Draft, *, sequence: int, at: datetime) -> SignedEnvelope:
+        kind = draft.kind
+        header = Header(
+            id=draft.id,
+            kind=kind.name,
+            version=kind.version,
+            sender=draft.sender,
+            recipient=draft.recipient,
+            sequence=sequence,
+            time=draft.time,
+            event_id=draft.event_id,
+        )
+        content = draft.body.dump_json()
+        data = self._seal(kind, draft.recipient, content, at=at) if kind.sealed else content
+        payload = encode(header, data, sealed=kind.sealed)
+        signed = self._signing_key(draft.sender).sign(payload)
+        if len(signed) > SIZE_MAX:
+            raise OversizedEnvelopeError(
+                f"the {kind.name} of {draft.sender} has {len(signed)} bytes signed; the limit "
+                f"is {SIZE_MAX}; publish it in parts"
+            )
+        key = RoutingKey(recipient=draft.recipient, sender=draft.sender, kind=kind.name)
+        return SignedEnvelope(header, kind.plane, str(key), signed)
+
+    def _seal(
+        self, kind: Kind, recipient: NodeCode, content: bytes, *, at: datetime
+    ) -> dict[str, object]:
+        trust = self._trust()
+        readers = readers_of(kind, self._directory.node(recipient), self._directory)
+        return seal(content, [trust.sealing_key(reader, at) for reader in readers])

@@ -1,0 +1,86 @@
+"""Outbox to broker: in order per pair, confirmed, and never given up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final, Protocol
+
+from jukinet_mq import telemetry
+from jukinet_mq.envelope import SignedEnvelope
+from jukinet_mq.errors import JukinetError
+from jukinet_mq.store import outbox
+from jukinet_mq.store.database import Database
+
+WINDOW: Final = 500
+"""Publishes in flight. Quorum queues reach their top rate with 200 and more unconfirmed."""
+REFUSED_PAUSE: Final = timedelta(seconds=1)
+
+
+class ConfirmedPublisher(Protocol):
+    """What the relay needs of the broker."""
+
+    async def publish(
+        self, envelopes: Sequence[SignedEnvelope]
+    ) -> Sequence[JukinetError | None]:
+        """Publish a window; return None per confirmed envelope, else why it was refused.
+
+        Raises:
+            BrokerUnavailableError: The connection is in doubt; any of them may be out.
+        """
+
+
+async def relay_window(database: Database, publisher: ConfirmedPublisher) -> tuple[int, int]:
+    """Relay up to one window; return how many were confirmed and how many refused.
+
+    The rows stay locked while the broker decides, so a second relay cannot overtake. A crash
+    or a lost confirm leaves them waiting: they go out again with the same id, and the
+    recipient's inbox makes that harmless.
+    """
+    started = time.perf_counter()
+    async with database.transaction() as tx:
+        claimed = await outbox.claim(tx, wanted=WINDOW)
+        if not claimed:
+            return 0, 0
+        answers = await publisher.publish([c.envelope for c in claimed])
+        confirmed = [c.position for c, a in zip(claimed, answers, strict=True) if a is None]
+        await outbox.mark_relayed(tx, confirmed, at=database.clock())
+    for row, refusal in zip(claimed, answers, strict=True):
+        if refusal is not None:
+            telemetry.emit(
+                telemetry.RELAY_REFUSED,
+                message_id=str(row.envelope.header.id),
+                routing_key=row.envelope.routing_key,
+                reason=refusal.reason,
+            )
+    telemetry.emit(
+        telemetry.RELAY_BATCHED,
+        relayed=len(confirmed),
+        seconds=round(time.perf_counter() - started, 4),
+    )
+    return len(confirmed), len(claimed) - len(confirmed)
+
+
+async def run_relay(
+    database: Database,
+    publisher: ConfirmedPublisher,
+    *,
+    wait: Callable[[], Awaitable[None]],
+    stop: asyncio.Event,
+) -> None:
+    """Relay until *stop* is set; *wait* returns when something may wait in the outbox again.
+
+    Raises:
+        BrokerUnavailableError: Doubt about the connection; build a new one and call again.
+        DatabaseUnavailableError: Wait for PostgreSQL and call again.
+    """
+    while not stop.is_set():
+        confirmed, refused = await relay_window(database, publisher)
+        if refused and not confirmed:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), REFUSED_PAUSE.total_seconds())
+        elif not confirmed:
+            await wait()

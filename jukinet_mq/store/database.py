@@ -1,0 +1,196 @@
+"""The pool, its transactions, and the one place where asyncpg's errors become ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import asyncpg
+import tenacity
+
+from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError
+
+CONNECT_TIMEOUT: Final = timedelta(seconds=5)
+STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
+Clock = Callable[[], datetime]
+
+# What a database that is away, full, read-only or out of connections raises. None of it is an
+# envelope's fault.
+_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresIOError,
+)
+_MISCONFIGURED: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedFunctionError,
+)
+
+
+def utc_now() -> datetime:
+    """Return the present instant; the clock that everything uses unless a test gives another."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn asyncpg's errors into ours."""
+    try:
+        yield
+    except _MISCONFIGURED as error:
+        raise ConfigurationError(
+            f"PostgreSQL refuses: {error}; check the URL and run `jukinet db upgrade`"
+        ) from error
+    except _AWAY as error:
+        raise DatabaseUnavailableError(
+            f"PostgreSQL does not answer as it should ({type(error).__name__}); nothing is lost, "
+            "work goes on when it is back"
+        ) from error
+
+
+@cache
+def sql(name: str) -> str:
+    """Return the text of `store/sql/<name>.sql`."""
+    return (
+        resources.files("jukinet_mq.store")
+        .joinpath("sql", f"{name}.sql")
+        .read_text(encoding="utf-8")
+    )
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """Open one connection outside any pool (migrations, listening)."""
+    with translated():
+        return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT.total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One open transaction; the first argument of everything that writes.
+
+    Attributes:
+        at: The instant that everything in this transaction shares.
+    """
+
+    connection: asyncpg.Connection
+    at: datetime
+
+    async def fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Run the statement of `sql/<name>.sql` and return its rows."""
+        with translated():
+            return await self.connection.fetch(sql(name), *arguments)
+
+    async def execute(self, name: str, *arguments: Any) -> None:
+        """Run the statement of `sql/<name>.sql`."""
+        with translated():
+            await self.connection.execute(sql(name), *arguments)
+
+    async def copy(self, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Add *rows* by COPY: the fastest way in, without any conflict handling."""
+        if rows:
+            with translated():
+                await self.connection.copy_records_to_table(table, records=rows, columns=columns)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo only what happens inside if it raises."""
+        with translated():
+            mark = self.connection.transaction()
+            await mark.start()
+        try:
+            yield
+        except BaseException:
+            with translated():
+                await mark.rollback()
+            raise
+        with translated():
+            await mark.commit()
+
+
+class Database:
+    """A tier's database, reached through a bounded pool."""
+
+    def __init__(self, url: str, *, connections_max: int = 8, clock: Clock = utc_now) -> None:
+        self.url = url
+        self.clock = clock
+        self._connections_max = connections_max
+        self._pool: asyncpg.Pool | None = None
+
+    async def __aenter__(self) -> Database:
+        """Open the pool; no connection is made before it is needed."""
+        with translated():
+            self._pool = await asyncpg.create_pool(
+                self.url,
+                min_size=0,
+                max_size=self._connections_max,
+                timeout=CONNECT_TIMEOUT.total_seconds(),
+                command_timeout=STATEMENT_TIMEOUT.total_seconds(),
+                max_inactive_connection_lifetime=60,
+            )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the pool; statements under way end first, within 5 seconds."""
+        if self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction: committed at the end of the block, rolled back if it raises.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL is away, read-only or full; nothing was
+                written, or the commit's answer was lost and a repetition must be harmless.
+        """
+        if self._pool is None:
+            raise ConfigurationError("the database is used before it was opened")
+        with translated():
+            connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT.total_seconds())
+        try:
+            block = connection.transaction()
+            with translated():
+                await block.start()
+            try:
+                yield Transaction(connection, self.clock())
+            except BaseException:
+                with suppress(*_AWAY):
+                    await block.rollback()
+                raise
+            with translated():
+                await block.commit()
+        finally:
+            with suppress(*_AWAY):
+                await self._pool.release(connection)
+
+    async def wait_until_available(self) -> None:
+        """Return when the database takes writes again; tries at most 5 seconds apart."""
+        async for attempt in tenacity.AsyncRetrying(
+            wait=tenacity.wait_exponential_jitter(initial=0.1, max=5),
+            retry=tenacity.retry_if_exception_type(DatabaseUnavailableError),
+        ):
+            with attempt:
+                async with self.transaction() as tx:
+                    await tx.execute("database/probe")

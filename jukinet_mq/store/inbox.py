@@ -1,0 +1,131 @@
+"""What has arrived: news or repetition, archived, and how its handling ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, NamedTuple
+from uuid import UUID
+
+from jukinet_mq.envelope import VerifiedEnvelope
+from jukinet_mq.nodes import NodeCode
+from jukinet_mq.store.database import Transaction
+
+
+class Key(NamedTuple):
+    """What makes an arrival unique."""
+
+    message_id: UUID
+    node: NodeCode
+    sender: NodeCode
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A verified envelope at the node that keeps it.
+
+    Attributes:
+        carried_by: The `identity-forward` that brought it, or None if it came by itself.
+    """
+
+    node: NodeCode
+    envelope: VerifiedEnvelope
+    carried_by: UUID | None = None
+
+    @property
+    def key(self) -> Key:
+        """The inbox key."""
+        return Key(self.envelope.header.id, self.node, self.envelope.header.sender)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a try at handling ended, where it is not simply done."""
+
+    key: Key
+    state: Literal["done", "pending", "parked"]
+    attempts: int
+    due_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An archived envelope whose next try has come; held until the transaction ends."""
+
+    key: Key
+    attempts: int
+    signed: bytes
+    carried_by: UUID | None
+
+
+async def admit(tx: Transaction, arrivals: Sequence[Arrival]) -> set[Key]:
+    """Note that these nodes have seen these envelopes, and say which are news.
+
+    Must share the handler's transaction. If the note could survive without the handler's
+    writes, a redelivery would look like a duplicate of work that never happened. Each key may
+    stand in *arrivals* once.
+    """
+    if not arrivals:
+        return set()
+    rows = await tx.fetch("inbox/admit", *zip(*map(_row, arrivals), strict=True), tx.at)
+    return {Key(*row) for row in rows}
+
+
+def _row(arrival: Arrival) -> tuple[object, ...]:
+    envelope, header = arrival.envelope, arrival.envelope.header
+    return (
+        header.id, arrival.node, header.sender, header.recipient, envelope.plane.value,
+        header.kind, header.version, header.sequence, header.event_id, header.time,
+        envelope.digest, envelope.key_id, arrival.carried_by,
+    )  # fmt: skip
+
+
+async def known_digests(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """Return the digests under which these keys were first seen."""
+    if not keys:
+        return {}
+    rows = await tx.fetch("inbox/known", *zip(*keys, strict=True))
+    return {Key(r["message_id"], r["node"], r["sender"]): r["digest"] for r in rows}
+
+
+_ARCHIVE_COLUMNS: Final = ("message_id", "node", "sender", "kept_at", "digest", "signed")
+
+
+async def archive(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
+    """Keep the signed bytes of news, unchanged."""
+    await tx.copy(
+        "archive",
+        _ARCHIVE_COLUMNS,
+        [
+            (a.envelope.header.id, a.node, a.envelope.header.sender, tx.at, a.envelope.digest,
+             a.envelope.signed)
+            for a in arrivals
+        ],
+    )  # fmt: skip
+
+
+async def settle(tx: Transaction, endings: Sequence[Ending]) -> None:
+    """Write down how handling ended."""
+    if not endings:
+        return
+    rows = [(*e.key, e.state, e.attempts, e.due_at, e.reason) for e in endings]
+    await tx.execute("inbox/settle", *zip(*rows, strict=True), tx.at)
+    parked = [(*e.key, e.reason, e.attempts) for e in endings if e.state == "parked"]
+    if parked:
+        await tx.execute("parked/add", *zip(*parked, strict=True), tx.at)
+
+
+async def due(tx: Transaction, *, limit: int) -> list[Due]:
+    """Take up to *limit* envelopes whose next try has come, longest due first."""
+    rows = await tx.fetch("inbox/due", tx.at, limit)
+    return [
+        Due(Key(r["message_id"], r["node"], r["sender"]), r["attempts"], r["signed"], r["carried_by"])
+        for r in rows
+    ]
+
+
+def keys_of(arrivals: Iterable[Arrival]) -> list[Key]:
+    """Return the keys, in order."""
+    return [a.key for a in arrivals]

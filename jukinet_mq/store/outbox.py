@@ -1,0 +1,136 @@
+"""What a node publishes: numbered, archived and waiting for the relay in one transaction."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from jukinet_mq.envelope import Header, SignedEnvelope
+from jukinet_mq.nodes import NodeCode
+from jukinet_mq.routing import Plane, RoutingKey
+from jukinet_mq.store.database import Transaction
+
+SHARDS: Final = 16
+
+
+class Pair(NamedTuple):
+    """Who numbers for whom: sequences are gapless within one pair."""
+
+    node: NodeCode
+    recipient: NodeCode
+    plane: Plane
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One outbox row that this relay holds until its transaction ends."""
+
+    position: int
+    envelope: SignedEnvelope
+
+
+def shard_of(node: str, recipient: str) -> int:
+    """Return the shard of a pair, the same in every process and for ever."""
+    return zlib.crc32(f"{node}>{recipient}".encode()) % SHARDS
+
+
+async def give_sequences(tx: Transaction, wanted: Counter[Pair]) -> Mapping[Pair, range]:
+    """Give each pair its next numbers; the caller's transaction must publish all of them.
+
+    The pairs' counters stay locked until the transaction ends: that is what makes the order of
+    numbers the order of commits.
+    """
+    rows = await tx.fetch(
+        "sequences/give",
+        [p.node for p in wanted],
+        [p.recipient for p in wanted],
+        [p.plane.value for p in wanted],
+        list(wanted.values()),
+    )
+    given = {}
+    for row in rows:
+        pair = Pair(row["node"], row["recipient"], Plane(row["plane"]))
+        given[pair] = range(row["last"] - wanted[pair] + 1, row["last"] + 1)
+    return given
+
+
+_ARCHIVE_COLUMNS: Final = ("message_id", "node", "sender", "kept_at", "digest", "signed")
+_OUTBOX_COLUMNS: Final = (
+    "message_id", "event_id", "node", "recipient", "plane", "kind", "version", "sequence",
+    "event_time", "published_at", "shard",
+)  # fmt: skip
+
+
+async def add(tx: Transaction, envelopes: Sequence[SignedEnvelope]) -> None:
+    """Archive *envelopes* and put them in line for the relay, in the order given."""
+    await tx.copy(
+        "archive",
+        _ARCHIVE_COLUMNS,
+        [
+            (e.header.id, e.header.sender, e.header.sender, tx.at, e.digest, e.signed)
+            for e in envelopes
+        ],
+    )
+    await tx.copy("outbox", _OUTBOX_COLUMNS, [_row(tx, e) for e in envelopes])
+    if envelopes:
+        await wake(tx)
+
+
+def _row(tx: Transaction, envelope: SignedEnvelope) -> tuple[object, ...]:
+    header = envelope.header
+    return (
+        header.id, header.event_id, header.sender, header.recipient, envelope.plane.value,
+        header.kind, header.version, header.sequence, header.time, tx.at,
+        shard_of(header.sender, header.recipient),
+    )  # fmt: skip
+
+
+async def wake(tx: Transaction) -> None:
+    """Tell the relays, when this transaction commits, that something waits."""
+    await tx.execute("outbox/wake")
+
+
+async def claim(tx: Transaction, *, wanted: int) -> list[Claimed]:
+    """Lock and return up to *wanted* waiting envelopes, in order per pair.
+
+    Nobody else relays the same pairs until this transaction ends.
+    """
+    rows = await tx.fetch("outbox/claim", wanted)
+    return [Claimed(row["position"], _envelope(row)) for row in rows]
+
+
+def _envelope(row: Mapping[str, object]) -> SignedEnvelope:
+    header = Header(
+        id=row["message_id"],
+        kind=row["kind"],
+        version=row["version"],
+        sender=row["node"],
+        recipient=row["recipient"],
+        sequence=row["sequence"],
+        time=row["event_time"],
+        event_id=row["event_id"],
+    )  # type: ignore[arg-type]  # the columns' types are the migration's promise
+    key = RoutingKey(recipient=header.recipient, sender=header.sender, kind=header.kind)
+    return SignedEnvelope(header, Plane(row["plane"]), str(key), row["signed"])  # type: ignore[arg-type]
+
+
+async def mark_relayed(tx: Transaction, positions: Iterable[int], *, at: datetime) -> None:
+    """Write down that the broker has confirmed these by *at*."""
+    await tx.execute("outbox/mark_relayed", list(positions), at)
+
+
+async def relay_again(tx: Transaction, message_ids: Iterable[UUID]) -> None:
+    """Put published envelopes back in line, byte for byte the same."""
+    await tx.execute("outbox/relay_again", list(message_ids))
+    await wake(tx)
+
+
+async def digests(tx: Transaction, message_ids: Iterable[UUID]) -> dict[tuple[UUID, str], bytes]:
+    """Return the digests of what was published, by message id and sender."""
+    rows = await tx.fetch("outbox/digests", list(message_ids))
+    return {(row["message_id"], row["node"]): row["digest"] for row in rows}

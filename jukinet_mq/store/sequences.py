@@ -1,0 +1,100 @@
+"""Which numbers a node has seen, which are missing, and which came twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from jukinet_mq.store.database import Transaction
+
+GAP_ROWS_MAX: Final = 10_000
+"""A jump wider than this is noted by its last rows only; a person must look at it anyway."""
+
+
+class Source(NamedTuple):
+    """Whose numbers, at whom: (node that keeps, sender, recipient, plane)."""
+
+    node: str
+    sender: str
+    recipient: str
+    plane: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What noting found: numbers now missing, and numbers that were neither news nor missing."""
+
+    missing: dict[Source, int]
+    reused: frozenset[tuple[Source, int]]
+
+
+def plan(highest: int, numbers: Iterable[int]) -> tuple[int, list[int], list[int]]:
+    """Say what *numbers* mean after *highest*: new highest, numbers missing, numbers below.
+
+    >>> plan(3, [4, 7, 2])
+    (7, [5, 6], [2])
+    """
+    fresh = sorted({n for n in numbers if n > highest})
+    below = [n for n in numbers if n <= highest]
+    missing: list[int] = []
+    for number in fresh:
+        missing.extend(range(max(highest + 1, number - GAP_ROWS_MAX), number))
+        highest = number
+    return highest, missing, below
+
+
+async def note(tx: Transaction, seen: Iterable[tuple[Source, int]]) -> Noted:
+    """Note the numbers of envelopes that are news, open and close gaps.
+
+    Locks the pairs' rows until the transaction ends, so that two workers of a node agree.
+    """
+    numbers: defaultdict[Source, list[int]] = defaultdict(list)
+    for source, number in seen:
+        numbers[source].append(number)
+    if not numbers:
+        return Noted({}, frozenset())
+    highest = await _locked(tx, list(numbers))
+    raised, missing, below = [], {}, []
+    for source, found in numbers.items():
+        top, gaps, old = plan(highest[source], found)
+        if top > highest[source]:
+            raised.append((*source, top))
+        if gaps:
+            missing[source] = gaps
+        below += [(source, n) for n in old]
+    await _write(tx, raised, missing)
+    return Noted(
+        {source: len(gaps) for source, gaps in missing.items()},
+        frozenset(below) - await _closed(tx, below),
+    )
+
+
+async def _locked(tx: Transaction, sources: list[Source]) -> dict[Source, int]:
+    columns = tuple(zip(*sources, strict=True))
+    rows = await tx.fetch("sequences/seen", *columns)
+    if len(rows) < len(sources):
+        await tx.execute("sequences/start", *columns)
+        rows = await tx.fetch("sequences/seen", *columns)
+    return {Source(*row[:4]): row[4] for row in map(tuple, rows)}
+
+
+async def _write(
+    tx: Transaction, raised: list[tuple[object, ...]], missing: dict[Source, list[int]]
+) -> None:
+    if raised:
+        await tx.execute("sequences/raise", *zip(*raised, strict=True))
+    await tx.copy(
+        "sequence_gap",
+        ("node", "sender", "recipient", "plane", "sequence", "noticed_at"),
+        [(*source, number, tx.at) for source, gaps in missing.items() for number in gaps],
+    )
+
+
+async def _closed(tx: Transaction, below: list[tuple[Source, int]]) -> set[tuple[Source, int]]:
+    if not below:
+        return set()
+    rows = [(*source, number) for source, number in below]
+    closed = await tx.fetch("sequences/close_gaps", *zip(*rows, strict=True), tx.at)
+    return {(Source(*r[:4]), r[4]) for r in map(tuple, closed)}

@@ -1,0 +1,1 @@
+SELECT * FROM claim_outbox($1::integer)

@@ -1,0 +1,1 @@
+UPDATE outbox SET relayed_at = $2, relays = relays + 1 WHERE position = ANY ($1::bigint[])

@@ -1,0 +1,6 @@
+SELECT message_id, node, sender, level, reason, digest, kept_at, processed_at
+FROM receipt_given
+WHERE carried_by IS NULL
+ORDER BY kept_at
+LIMIT $1
+FOR UPDATE SKIP LOCKED

@@ -1,0 +1,1 @@
+SELECT key_id, node, use, public, valid_from, valid_until, revoked_at FROM trust_store
