@@ -231,6 +231,12 @@ class UnopenableSealError(UntrustedError):
     reason = "seal_unopenable"
 
 
+class WrongReadersError(UntrustedError):
+    """A body is sealed to other nodes than exactly those that the law lets read it."""
+
+    reason = "seal_wrong_readers"
+
+
 class ConflictingEnvelopeError(UntrustedError):
     """Same sender and id, other bytes: an attack or a bug."""
 
