@@ -88,7 +88,7 @@ class Area(NamedTuple):
         northern_territories: One of those six villages.
         population_male: Persons on 2025-01-01, as are the two below.
         population_female: See above.
-        population: See above.
+        population: See above; in a few places up to three persons more than both together.
         households: Households on 2025-01-01.
         moves_in_domestic: Persons in the year 2024, as are all below.
         moves_in_overseas: From abroad.
