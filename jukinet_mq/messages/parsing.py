@@ -1,0 +1,90 @@
+"""JSON to body: the one place where pydantic's errors become ours."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from jukinet_mq.errors import ImpossibleDateError, MalformedBodyError, RejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic_core import ErrorDetails
+
+    from jukinet_mq.messages.body import Body
+    from jukinet_mq.messages.catalogue import Kind
+
+FINDINGS_MAX: Final = 8
+"""An error text names no more fields than this; a body can be wrong in thousands of places."""
+
+_HARMLESS_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_CALENDAR_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATE_ERRORS: Final = frozenset({"date_parsing", "date_from_datetime_parsing"})
+
+
+def parse_body(kind: Kind, data: bytes | str) -> Body:
+    """Return the body that *data*, a JSON text, holds.
+
+    Guarantees every rule of the kind that needs neither the header nor the day; for those
+    see `Body.check_route` and `Body.check_dates`.
+
+    Raises:
+        CheckDigitError: A number of a person does not have its check digit.
+        UnacceptableTextError: A text holds what may not stand in it.
+        ImpossibleDateError: A date that no calendar has, or one before the birth.
+        MalformedBodyError: Anything else; the text names fields and rules, never values.
+    """
+    try:
+        return kind.body.model_validate_json(data)
+    except ValidationError as error:
+        raise _refusal(kind, error.errors(include_url=False)) from None
+
+
+def build_body(kind: Kind, content: Mapping[str, Any] | bytes | str) -> Body:
+    """Return the body of a JSON text or of a mapping of the same shape.
+
+    A mapping may hold dates, UUIDs and enum members as well as their texts.
+
+    Raises:
+        RejectedError: As `parse_body`.
+    """
+    if isinstance(content, bytes | str):
+        return parse_body(kind, content)
+    try:
+        data = orjson.dumps(content)
+    except TypeError as error:
+        raise MalformedBodyError(
+            f"{kind.name}: the content cannot be written as JSON in UTF-8 ({error}); "
+            "give text, numbers, dates, lists and mappings only"
+        ) from None
+    return parse_body(kind, data)
+
+
+def _refusal(kind: Kind, findings: Sequence[ErrorDetails]) -> RejectedError:
+    """Return the precise error where the first finding has one, else the general one."""
+    first = findings[0]
+    path = _path(first)
+    cause = first.get("ctx", {}).get("cause")
+    if isinstance(cause, RejectedError):
+        return type(cause)(f"{kind.name}, {path}: {cause}", **{**cause.facts, "field": path})
+    if first["type"] in _DATE_ERRORS and _CALENDAR_DAY.fullmatch(str(first["input"])):
+        return ImpossibleDateError(f"{kind.name}, {path}: no calendar has this day", field=path)
+    said = "; ".join(f"{_path(finding)}: {finding['msg']}" for finding in findings[:FINDINGS_MAX])
+    more = len(findings) - FINDINGS_MAX
+    return MalformedBodyError(
+        f"{kind.name} does not meet its schema (version {kind.version}): {said}"
+        + (f"; and {more} more" if more > 0 else ""),
+        fields=tuple(_path(finding) for finding in findings[:FINDINGS_MAX]),
+    )
+
+
+def _path(finding: ErrorDetails) -> str:
+    """Return where the finding is; a name that the sender made up may be somebody's."""
+    parts = [str(part) for part in finding["loc"]]
+    if finding["type"] == "extra_forbidden" and not _HARMLESS_NAME.fullmatch(parts[-1]):
+        parts[-1] = "(unknown field)"
+    return ".".join(parts) or "body"
