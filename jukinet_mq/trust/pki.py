@@ -1,0 +1,266 @@
+"""A certificate authority for development: one Ed25519 root, two certificates per node.
+
+It stands in for the authority that certifies the nodes of a real network. Every node gets an
+Ed25519 key to sign with and an X25519 key to be sealed to, each with an X.509 certificate
+(RFC 5280, RFC 8410). All writes are atomic: a node has both its files whole, or is made anew.
+
+    <root>/ca.key.pem            0600
+    <root>/ca.cert.pem
+    <root>/nodes/<code>.key.pem  0600, PKCS #8, newest key first
+    <root>/nodes/<code>.cert.pem one certificate per key
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.x509.oid import NameOID
+
+from jukinet_mq.errors import ConfigurationError, MissingKeyError
+from jukinet_mq.nodes import Node, NodeCode
+from jukinet_mq.trust.certificates import key_usage, read_all, read_ca, read_certificates
+from jukinet_mq.trust.keyring import read_private
+from jukinet_mq.trust.keys import Use
+
+__all__ = [
+    "Issued",
+    "certificate_path",
+    "init",
+    "key_path",
+    "read_all",
+    "read_ca",
+    "read_certificates",
+    "rotate",
+]
+
+VALID_FOR: Final = timedelta(days=365)
+BACKDATED: Final = timedelta(hours=1)
+"""A certificate begins earlier than it is made, for nodes whose clocks are behind."""
+ACTIVATION_DELAY: Final = timedelta(minutes=5)
+"""A rolled key is used only when every trust store has had time to take it."""
+ORGANISATION: Final = "jukinet-mq development"
+_PrivateKey = Ed25519PrivateKey | X25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What `init` or `rotate` did.
+
+    Attributes:
+        made: Nodes that got keys.
+        kept: Nodes that had theirs already.
+    """
+
+    made: tuple[NodeCode, ...]
+    kept: tuple[NodeCode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Authority:
+    key: Ed25519PrivateKey
+    certificate: x509.Certificate
+
+
+def key_path(root: Path, node: NodeCode) -> Path:
+    """Return where a node's private keys are."""
+    return root / "nodes" / f"{node}.key.pem"
+
+
+def certificate_path(root: Path, node: NodeCode) -> Path:
+    """Return where a node's certificates are."""
+    return root / "nodes" / f"{node}.cert.pem"
+
+
+def init(
+    root: Path, nodes: Iterable[Node], *, now: datetime, valid_for: timedelta = VALID_FOR
+) -> Issued:
+    """Make the authority and the keys of *nodes*; what exists already is kept.
+
+    Idempotent, and safe to run twice at once. A node of which one file is missing gets both
+    anew, since a private key without its certificate was never enrolled.
+
+    Args:
+        root: Made if it is missing, mode 0700.
+        nodes: Whom to certify.
+        now: The clock's instant, aware UTC.
+        valid_for: How long the certificates are valid; the authority's is ten times that.
+
+    Raises:
+        ConfigurationError: The authority's files do not belong together.
+        UnsafeKeyFileError: Others than the owner can read the authority's key.
+    """
+    made, kept = [], []
+    with _locked(root):
+        authority = _open_or_make(root, now=now, valid_for=valid_for)
+        for node in nodes:
+            if key_path(root, node.code).exists() and certificate_path(root, node.code).exists():
+                kept.append(node.code)
+            else:
+                _issue(root, node.code, authority, begins=now - BACKDATED, ends=now + valid_for)
+                made.append(node.code)
+    return Issued(tuple(made), tuple(kept))
+
+
+def rotate(
+    root: Path,
+    nodes: Iterable[Node],
+    *,
+    now: datetime,
+    valid_for: timedelta = VALID_FOR,
+    activation_delay: timedelta = ACTIVATION_DELAY,
+) -> Issued:
+    """Give *nodes* new keys beside their old ones.
+
+    Until *activation_delay* is over, `KeyRing` and `TrustStore.sealing_key` go on with the old
+    keys, so enrol the new certificates at every node within it. What was sealed to an old key
+    still opens.
+
+    Raises:
+        MissingKeyError: There is no authority at *root*, or a node has no keys yet.
+    """
+    with _locked(root):
+        authority = _read_authority(root)
+        codes = tuple(node.code for node in nodes)
+        for code in codes:
+            read_private(key_path(root, code))
+            begins = now + activation_delay
+            _issue(root, code, authority, begins=begins, ends=begins + valid_for, keep=True)
+    return Issued(codes, ())
+
+
+def _issue(
+    root: Path,
+    code: NodeCode,
+    authority: _Authority,
+    *,
+    begins: datetime,
+    ends: datetime,
+    keep: bool = False,
+) -> None:
+    keys: tuple[_PrivateKey, ...] = (Ed25519PrivateKey.generate(), X25519PrivateKey.generate())
+    certificates = [_certify(key, code, authority, begins=begins, ends=ends) for key in keys]
+    secret = b"".join(map(_pem, keys))
+    public = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)
+    if keep:
+        secret += key_path(root, code).read_bytes()
+        public += certificate_path(root, code).read_bytes()
+    # The key first: a crash in between leaves a key that nobody uses. The other way round, a
+    # certificate could be enrolled, and sealed to, whose private key exists nowhere.
+    _write(key_path(root, code), secret, mode=0o600)
+    _write(certificate_path(root, code), public, mode=0o644)
+
+
+def _certify(
+    key: _PrivateKey, name: str, authority: _Authority, *, begins: datetime, ends: datetime
+) -> x509.Certificate:
+    use = Use.SIGNING if isinstance(key, Ed25519PrivateKey) else Use.SEALING
+    ca = authority.certificate
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(name))
+        .issuer_name(ca.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(min(ends, ca.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(key_usage(use), critical=True)
+        .sign(authority.key, None)
+    )
+
+
+def _open_or_make(root: Path, *, now: datetime, valid_for: timedelta) -> _Authority:
+    if (root / "ca.key.pem").exists() or (root / "ca.cert.pem").exists():
+        return _read_authority(root)
+    key = Ed25519PrivateKey.generate()
+    name = _name("jukinet-mq development authority")
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + 10 * valid_for)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage(None), critical=True)
+        .sign(key, None)
+    )
+    _write(root / "ca.key.pem", _pem(key), mode=0o600)
+    _write(root / "ca.cert.pem", certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return _Authority(key, certificate)
+
+
+def _read_authority(root: Path) -> _Authority:
+    keys = read_private(root / "ca.key.pem")
+    try:
+        pem = (root / "ca.cert.pem").read_bytes()
+    except FileNotFoundError:
+        raise MissingKeyError(
+            f"{root}: ca.key.pem is there without ca.cert.pem. Restore it, or remove the "
+            "directory and run `jukinet trust init` anew."
+        ) from None
+    certificate = x509.load_pem_x509_certificate(pem)
+    match keys:
+        case [Ed25519PrivateKey() as key] if key.public_key() == certificate.public_key():
+            return _Authority(key, certificate)
+    raise ConfigurationError(f"{root}: ca.key.pem is not the key of ca.cert.pem")
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANISATION),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _pem(key: _PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _write(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a whole file or none, never readable by more than *mode* says."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Make the directories and keep other processes out of them."""
+    for directory in (root, root / "nodes"):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
