@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -225,13 +225,14 @@ def _ensure(servers: Sequence[Server]) -> None:
     with ThreadPoolExecutor(len(servers)) as threads:
         starting = [threads.submit(server.ensure, cancelled) for server in servers]
         try:
-            for start in starting:
+            ended, _ = wait(starting, return_when=FIRST_EXCEPTION)
+            for start in ended:
                 start.result()
         except BaseException:
             cancelled.set()
             wait(starting)
             for server in servers:
-                server.stop()
+                server.break_off()
             raise
 
 

@@ -129,9 +129,13 @@ class PostgreSQL(Server):
         return len(os.fsencode(socket)) > _SOCKET_PATH_BYTES_MAX
 
     def _prepare(self) -> None:
-        make_directory(self._sockets, self._owner)
         if not self._data.exists():
             self._initialise()
+        # No process works here: `ensure` has seen to that. The lock files of a killed server could
+        # name a pid that another process has by now, and PostgreSQL would not start.
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        remove_place(self._sockets)
+        make_directory(self._sockets, self._owner)
         configuration = _CONFIGURATION.substitute(
             addresses=LOOPBACK if self._wants_ports() else "",
             port=self.ports["database"] if self._wants_ports() else _SOCKET_PORT,

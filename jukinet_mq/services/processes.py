@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import psutil
 
 from jukinet_mq.services.places import Account
 
+_POLL_SECONDS = 0.02
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
@@ -126,14 +128,21 @@ def signal_all(processes: Sequence[psutil.Process], signal: Signals) -> None:
             process.send_signal(signal)
 
 
-def wait_gone(processes: Sequence[psutil.Process], timeout_seconds: float) -> list[psutil.Process]:
-    """Wait until *processes* have ended; return those that have not in time."""
-    _, alive = psutil.wait_procs(processes, timeout=timeout_seconds)
-    return [process for process in alive if not _is_dead(process)]
+def wait_gone(processes: Sequence[psutil.Process], timeout_seconds: float) -> bool:
+    """Wait until *processes* have ended, reaped or not; say whether they did in time."""
+    deadline = time.monotonic() + timeout_seconds
+    while not all(map(_is_dead, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def _is_dead(process: psutil.Process) -> bool:
-    """Say whether *process* has ended; as a zombie that its parent never reaps it has, too."""
+    """Say whether *process* has ended.
+
+    A zombie has: the first process of a container may reap it late or never.
+    """
     try:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

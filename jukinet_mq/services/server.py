@@ -24,6 +24,7 @@ from jukinet_mq.services.ports import free_ports, is_free
 
 START_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 30.0
+BREAK_OFF_SECONDS_MAX = 3.0
 PORT_ATTEMPTS_MAX = 3
 
 _POLL_SECONDS = 0.05
@@ -98,7 +99,7 @@ class Server(ABC):
         """
         if self.healthy():
             return
-        self.stop()
+        self.break_off()
         for attempt in range(1, PORT_ATTEMPTS_MAX + 1):
             self._choose_ports(anew=attempt > 1)
             self._prepare()
@@ -107,12 +108,11 @@ class Server(ABC):
             if self._wait_answer(launched, cancelled):
                 self._complete()
                 return
-            if not cancelled.is_set() and self._port_was_taken(start_of_log):
-                self.stop()
-                continue
-            break
-        self.stop()
-        raise ServicesUnavailableError(self._excuse(cancelled))
+            ended = launched.poll()
+            self.break_off()
+            if cancelled.is_set() or not self._port_was_taken(start_of_log):
+                raise ServicesUnavailableError(self._excuse(cancelled, ended))
+        raise ServicesUnavailableError(self._excuse(cancelled, ended))
 
     def healthy(self) -> bool:
         """Say whether the server runs and answers, so that nothing has to be done."""
@@ -128,15 +128,19 @@ class Server(ABC):
         """Return the server's first process, or None if it does not run."""
         return self._leader_of(self.processes())
 
-    def stop(self) -> None:
+    def stop(self, *, patience_seconds: float = STOP_SECONDS_MAX) -> None:
         """End the server: asked first, then forced; all of its processes are gone after."""
         leader = self.leading_process()
         if leader is not None:
             processes.signal_all([leader], self.stop_signal)
-            processes.wait_gone([leader], STOP_SECONDS_MAX)
+            processes.wait_gone([leader], patience_seconds)
         rest = self.processes()
         processes.signal_all(rest, SIGKILL)
         processes.wait_gone(rest, STOP_SECONDS_MAX)
+
+    def break_off(self) -> None:
+        """End a server that does not answer (yet); both bear being killed at any time."""
+        self.stop(patience_seconds=BREAK_OFF_SECONDS_MAX)
 
     def remove(self) -> None:
         """Remove everything that the stopped server kept."""
@@ -193,13 +197,18 @@ class Server(ABC):
             text = file.read().lower()
         return b"eaddrinuse" in text or b"address already in use" in text
 
-    def _excuse(self, cancelled: Event) -> str:
+    def _excuse(self, cancelled: Event, ended: int | None) -> str:
         if cancelled.is_set():
             return f"the start of {self.title} was broken off"
+        found = (
+            f"did not answer within {START_SECONDS_MAX:.0f} s"
+            if ended is None
+            else f"ended with exit code {ended} while it started"
+        )
         return (
-            f"{self.title} did not come up within {START_SECONDS_MAX:.0f} s; its log {self.log} "
-            f"ends with:\n{tail(self.log)}\nCorrect what it names and run `jukinet services up` "
-            "again; if its data is damaged, `jukinet services down --purge` begins anew."
+            f"{self.title} {found}; its log {self.log} ends with:\n{tail(self.log)}\n"
+            "Correct what it names and run `jukinet services up` again; if its data is damaged, "
+            "`jukinet services down --purge` begins anew."
         )
 
 
