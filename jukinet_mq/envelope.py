@@ -8,7 +8,7 @@ payload is one CloudEvent 1.0 in JSON; they are never serialised a second time.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID
@@ -114,6 +114,10 @@ class Delivery:
     content_type: str | None
     received_at: datetime
     redelivered: bool = False
+
+    def carrying(self, signed: bytes) -> Delivery:
+        """Return this delivery as the one that brought *signed*, an original inside it."""
+        return replace(self, signed=signed)
 
 
 class CloudEvent(BaseModel):

@@ -34,6 +34,6 @@ class RetryPolicy:
             return None
         if attempts <= self.at_once:
             return timedelta(0)
-        doublings = min(attempts - self.at_once - 1, 40)
+        doublings = min(attempts - self.at_once - 1, 20)
         full = min(self.backoff * 2**doublings, self.backoff_max)
         return full * (0.5 + jitter / 2)

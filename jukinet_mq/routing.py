@@ -24,7 +24,8 @@ class Plane(StrEnum):
 
 _KEY = re.compile(
     r"(?P<to_prefecture>\d\d)\.(?P<recipient>\d{6}|jlis)"
-    r"\.(?P<from_prefecture>\d\d)\.(?P<sender>\d{6}|jlis)\.(?P<kind>[a-z]+(?:-[a-z]+)*)"
+    r"\.(?P<from_prefecture>\d\d)\.(?P<sender>\d{6}|jlis)\.(?P<kind>[a-z]+(?:-[a-z]+)*)",
+    re.ASCII,
 )
 NATIONAL_PREFECTURE = "00"
 

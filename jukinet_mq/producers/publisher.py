@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
-from typing import Final
+from datetime import date, datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from jukinet_mq.clock import today_in_japan
 from jukinet_mq.envelope import SIZE_MAX, Header, SignedEnvelope, encode
 from jukinet_mq.errors import OversizedEnvelopeError, WrongPlaceError
 from jukinet_mq.messages import Body, Kind, kind_of, may_travel, readers_of
@@ -23,7 +23,6 @@ from jukinet_mq.trust.keys import SigningKey
 from jukinet_mq.trust.sealing import seal
 from jukinet_mq.trust.store import TrustStore
 
-JAPAN: Final = timezone(timedelta(hours=9), "JST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,13 @@ class Draft:
         return Pair(self.sender, self.recipient, self.kind.plane)
 
 
-def today_in_japan(at: datetime) -> date:
-    """Return the calendar day of *at* where the counters are."""
-    return at.astimezone(JAPAN).date()
-
-
 class Publisher:
     """Turns drafts into signed envelopes in the outbox.
 
     Args:
         directory: Who takes part.
         trust: Returns the present snapshot of enrolled keys, for sealing.
-        signing_key: Returns the private signing key of a node that this process hosts.
+        signing_key: Returns the private key of a node that this process hosts, as of an instant.
     """
 
     def __init__(
@@ -73,7 +67,7 @@ class Publisher:
         directory: Directory,
         *,
         trust: Callable[[], TrustStore],
-        signing_key: Callable[[NodeCode], SigningKey],
+        signing_key: Callable[[NodeCode, datetime], SigningKey],
     ) -> None:
         self._directory = directory
         self._trust = trust
@@ -131,7 +125,7 @@ class Publisher:
         content = draft.body.dump_json()
         data = self._seal(kind, draft.recipient, content, at=at) if kind.sealed else content
         payload = encode(header, data, sealed=kind.sealed)
-        signed = self._signing_key(draft.sender).sign(payload)
+        signed = self._signing_key(draft.sender, draft.time).sign(payload)
         if len(signed) > SIZE_MAX:
             raise OversizedEnvelopeError(
                 f"the {kind.name} of {draft.sender} has {len(signed)} bytes signed; the limit "

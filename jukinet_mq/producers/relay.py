@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from jukinet_mq import telemetry
 from jukinet_mq.envelope import SignedEnvelope
 from jukinet_mq.errors import JukinetError
+from jukinet_mq.nodes import NodeCode
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Database
 
@@ -33,8 +34,10 @@ class ConfirmedPublisher(Protocol):
         """
 
 
-async def relay_window(database: Database, publisher: ConfirmedPublisher) -> tuple[int, int]:
-    """Relay up to one window; return how many were confirmed and how many refused.
+async def relay_window(
+    database: Database, publisher: ConfirmedPublisher, *, nodes: Sequence[NodeCode] | None = None
+) -> tuple[int, int]:
+    """Relay up to one window of *nodes* (all: None); return how many were confirmed and how many refused.
 
     The rows stay locked while the broker decides, so a second relay cannot overtake. A crash
     or a lost confirm leaves them waiting: they go out again with the same id, and the
@@ -42,7 +45,7 @@ async def relay_window(database: Database, publisher: ConfirmedPublisher) -> tup
     """
     started = time.perf_counter()
     async with database.transaction() as tx:
-        claimed = await outbox.claim(tx, wanted=WINDOW)
+        claimed = await outbox.claim(tx, wanted=WINDOW, nodes=nodes)
         if not claimed:
             return 0, 0
         answers = await publisher.publish([c.envelope for c in claimed])
@@ -68,6 +71,7 @@ async def run_relay(
     database: Database,
     publisher: ConfirmedPublisher,
     *,
+    nodes: Sequence[NodeCode] | None = None,
     wait: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
 ) -> None:
@@ -78,7 +82,7 @@ async def run_relay(
         DatabaseUnavailableError: Wait for PostgreSQL and call again.
     """
     while not stop.is_set():
-        confirmed, refused = await relay_window(database, publisher)
+        confirmed, refused = await relay_window(database, publisher, nodes=nodes)
         if refused and not confirmed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), REFUSED_PAUSE.total_seconds())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -14,11 +14,11 @@ from typing import Any, Final
 import asyncpg
 import tenacity
 
+from jukinet_mq.clock import Clock, utc_now
 from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
-Clock = Callable[[], datetime]
 
 # What a database that is away, full, read-only or out of connections raises. None of it is an
 # envelope's fault.
@@ -42,11 +42,6 @@ _MISCONFIGURED: Final = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedFunctionError,
 )
-
-
-def utc_now() -> datetime:
-    """Return the present instant; the clock that everything uses unless a test gives another."""
-    return datetime.now(UTC)
 
 
 @contextmanager

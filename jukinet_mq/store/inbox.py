@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -56,6 +56,7 @@ class Due:
 
     key: Key
     attempts: int
+    kept_at: datetime
     signed: bytes
     carried_by: UUID | None
 
@@ -121,11 +122,12 @@ async def due(tx: Transaction, *, limit: int) -> list[Due]:
     """Take up to *limit* envelopes whose next try has come, longest due first."""
     rows = await tx.fetch("inbox/due", tx.at, limit)
     return [
-        Due(Key(r["message_id"], r["node"], r["sender"]), r["attempts"], r["signed"], r["carried_by"])
+        Due(
+            Key(r["message_id"], r["node"], r["sender"]),
+            r["attempts"],
+            r["kept_at"],
+            r["signed"],
+            r["carried_by"],
+        )
         for r in rows
     ]
-
-
-def keys_of(arrivals: Iterable[Arrival]) -> list[Key]:
-    """Return the keys, in order."""
-    return [a.key for a in arrivals]

@@ -95,12 +95,14 @@ async def wake(tx: Transaction) -> None:
     await tx.execute("outbox/wake")
 
 
-async def claim(tx: Transaction, *, wanted: int) -> list[Claimed]:
-    """Lock and return up to *wanted* waiting envelopes, in order per pair.
+async def claim(
+    tx: Transaction, *, wanted: int, nodes: Sequence[NodeCode] | None = None
+) -> list[Claimed]:
+    """Lock and return up to *wanted* waiting envelopes of *nodes* (all: None), in order per pair.
 
     Nobody else relays the same pairs until this transaction ends.
     """
-    rows = await tx.fetch("outbox/claim", wanted)
+    rows = await tx.fetch("outbox/claim", wanted, nodes)
     return [Claimed(row["position"], _envelope(row)) for row in rows]
 
 

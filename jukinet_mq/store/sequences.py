@@ -1,10 +1,12 @@
-"""Which numbers a node has seen, which are missing, and which came twice."""
+"""Which numbers a node has seen, and which are missing below the highest.
+
+A number that comes twice with another envelope never gets here: `inbox.admit` refuses it.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from jukinet_mq.store.database import Transaction
@@ -22,14 +24,6 @@ class Source(NamedTuple):
     plane: str
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """What noting found: numbers now missing, and numbers that were neither news nor missing."""
-
-    missing: dict[Source, int]
-    reused: frozenset[tuple[Source, int]]
-
-
 def plan(highest: int, numbers: Iterable[int]) -> tuple[int, list[int], list[int]]:
     """Say what *numbers* mean after *highest*: new highest, numbers missing, numbers below.
 
@@ -45,30 +39,30 @@ def plan(highest: int, numbers: Iterable[int]) -> tuple[int, list[int], list[int
     return highest, missing, below
 
 
-async def note(tx: Transaction, seen: Iterable[tuple[Source, int]]) -> Noted:
-    """Note the numbers of envelopes that are news, open and close gaps.
+async def note(tx: Transaction, seen: Iterable[tuple[Source, int]]) -> dict[Source, int]:
+    """Note the numbers of news, open and close gaps; return how many numbers are now missing.
 
-    Locks the pairs' rows until the transaction ends, so that two workers of a node agree.
+    Locks the pairs' rows until the transaction ends, so that two workers of a node agree: call
+    it last.
     """
     numbers: defaultdict[Source, list[int]] = defaultdict(list)
     for source, number in seen:
         numbers[source].append(number)
     if not numbers:
-        return Noted({}, frozenset())
+        return {}
     highest = await _locked(tx, list(numbers))
-    raised, missing, below = [], {}, []
+    raised: list[tuple[object, ...]] = []
+    below: list[tuple[object, ...]] = []
+    missing: dict[Source, list[int]] = {}
     for source, found in numbers.items():
         top, gaps, old = plan(highest[source], found)
         if top > highest[source]:
             raised.append((*source, top))
         if gaps:
             missing[source] = gaps
-        below += [(source, n) for n in old]
-    await _write(tx, raised, missing)
-    return Noted(
-        {source: len(gaps) for source, gaps in missing.items()},
-        frozenset(below) - await _closed(tx, below),
-    )
+        below += [(*source, n) for n in old]
+    await _write(tx, raised, missing, below)
+    return {source: len(gaps) for source, gaps in missing.items()}
 
 
 async def _locked(tx: Transaction, sources: list[Source]) -> dict[Source, int]:
@@ -81,7 +75,10 @@ async def _locked(tx: Transaction, sources: list[Source]) -> dict[Source, int]:
 
 
 async def _write(
-    tx: Transaction, raised: list[tuple[object, ...]], missing: dict[Source, list[int]]
+    tx: Transaction,
+    raised: list[tuple[object, ...]],
+    missing: dict[Source, list[int]],
+    below: list[tuple[object, ...]],
 ) -> None:
     if raised:
         await tx.execute("sequences/raise", *zip(*raised, strict=True))
@@ -90,11 +87,5 @@ async def _write(
         ("node", "sender", "recipient", "plane", "sequence", "noticed_at"),
         [(*source, number, tx.at) for source, gaps in missing.items() for number in gaps],
     )
-
-
-async def _closed(tx: Transaction, below: list[tuple[Source, int]]) -> set[tuple[Source, int]]:
-    if not below:
-        return set()
-    rows = [(*source, number) for source, number in below]
-    closed = await tx.fetch("sequences/close_gaps", *zip(*rows, strict=True), tx.at)
-    return {(Source(*r[:4]), r[4]) for r in map(tuple, closed)}
+    if below:
+        await tx.execute("sequences/close_gaps", *zip(*below, strict=True), tx.at)

@@ -74,6 +74,9 @@ CREATE TABLE inbox (
     CHECK ((state = 'pending') = (due_at IS NOT NULL)),
     PRIMARY KEY (message_id, node, sender)
 );
+-- A number used for two envelopes is refused here, whoever comes second and at which worker.
+CREATE UNIQUE INDEX inbox_sequence ON inbox (node, sender, recipient, plane, sequence)
+    WHERE carried_by IS NULL;
 CREATE INDEX inbox_due ON inbox (due_at) WHERE state = 'pending';
 CREATE INDEX inbox_parked ON inbox (node, kept_at) WHERE state = 'parked';
 CREATE INDEX inbox_event ON inbox (event_id);

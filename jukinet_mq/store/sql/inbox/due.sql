@@ -1,5 +1,5 @@
 -- Take due envelopes for handling; other workers skip what this transaction holds.
-SELECT i.message_id, i.node, i.sender, i.attempts, a.signed, i.carried_by
+SELECT i.message_id, i.node, i.sender, i.attempts, i.kept_at, a.signed, i.carried_by
 FROM inbox AS i
 JOIN archive AS a
   ON a.message_id = i.message_id AND a.node = i.node

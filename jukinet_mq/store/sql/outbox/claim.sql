@@ -1,1 +1,1 @@
-SELECT * FROM claim_outbox($1::integer)
+SELECT * FROM claim_outbox($1::integer, $2::text[])

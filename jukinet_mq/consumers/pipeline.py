@@ -1,0 +1,103 @@
+"""One delivery's way, in batches: verify, admit, archive, handle, answer, commit, acknowledge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from jukinet_mq import telemetry
+from jukinet_mq.consumers.admission import Admitted, admit
+from jukinet_mq.consumers.answering import answer
+from jukinet_mq.consumers.handling import Outcome, handle
+from jukinet_mq.consumers.judging import judge
+from jukinet_mq.consumers.results import Handlers, Workplace
+from jukinet_mq.envelope import Delivery
+from jukinet_mq.nodes import Directory
+from jukinet_mq.store import inbox, sequences
+from jukinet_mq.store.database import Database
+from jukinet_mq.store.inbox import Arrival
+from jukinet_mq.store.sequences import Source
+from jukinet_mq.trust.verification import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the pipeline works with at one tier; only `handlers` differs between tiers."""
+
+    database: Database
+    directory: Directory
+    verifier: Verifier
+    handlers: Handlers
+    work: Workplace
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How a batch ended."""
+
+    kept: int
+    duplicates: int
+    quarantined: int
+    outcomes: Sequence[Outcome] = field(default=(), repr=False)
+
+
+async def keep(deliveries: Sequence[Delivery], desk: Desk) -> Tally:
+    """Take a batch through every step up to the commit; the caller acknowledges afterwards.
+
+    All database effects are one transaction. Repeating the call with the same deliveries, after
+    a crash or a lost answer to the commit, changes nothing and answers the same.
+
+    Raises:
+        DatabaseUnavailableError: Nothing is written, or all of it is; call again later.
+    """
+    started = time.perf_counter()
+    judged = judge(deliveries, desk.verifier, desk.directory, at=desk.database.clock())
+    async with desk.database.transaction() as tx:
+        admitted = await admit(tx, judged, deliveries)
+        await inbox.archive(tx, admitted.news)
+        outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
+        await answer(tx, admitted, outcomes)
+        await sequences.note(tx, _numbers(admitted.news))
+    tally = Tally(
+        len(admitted.news), len(admitted.duplicates), len(admitted.held), outcomes
+    )
+    _tell(deliveries, admitted, tally, seconds=time.perf_counter() - started)
+    return tally
+
+
+def _numbers(news: Sequence[Arrival]) -> list[tuple[Source, int]]:
+    """Return the numbers of what came by itself; an original's number is its prefecture's."""
+    return [
+        (
+            Source(a.node, a.envelope.header.sender, a.envelope.header.recipient,
+                   a.envelope.plane.value),
+            a.envelope.header.sequence,
+        )
+        for a in news
+        if a.carried_by is None
+    ]  # fmt: skip
+
+
+def _tell(
+    deliveries: Sequence[Delivery], admitted: Admitted, tally: Tally, *, seconds: float
+) -> None:
+    for held in admitted.held:
+        telemetry.emit(
+            telemetry.DELIVERY_QUARANTINED,
+            node=held.delivery.node,
+            message_id=held.delivery.message_id,
+            sender=held.delivery.user_id,
+            reason=held.error.reason,
+            error=str(held.error),
+        )
+    for outcome in tally.outcomes:
+        outcome.tell()
+    telemetry.emit(
+        telemetry.BATCH_COMMITTED,
+        deliveries=len(deliveries),
+        kept=tally.kept,
+        duplicates=tally.duplicates,
+        quarantined=tally.quarantined,
+        seconds=round(seconds, 4),
+    )

@@ -1,0 +1,87 @@
+"""Carries due receipts to their senders, many in one signed envelope when many are due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from jukinet_mq import telemetry
+from jukinet_mq.messages import RECEIPTS_MAX, Receipt, ReceiptLevel, ReceiptNotice
+from jukinet_mq.nodes import NodeCode
+from jukinet_mq.producers.publisher import Draft, Publisher
+from jukinet_mq.store import receipts
+from jukinet_mq.store.database import Database, Transaction
+from jukinet_mq.store.receipts import GivenReceipt
+
+DUE_MAX: Final = 5_000
+"""Receipts that one transaction carries."""
+LINGER: Final = timedelta(seconds=1)
+"""Pause between two rounds under load: at a thousand updates a second it fills the envelopes,
+and nobody waits for a receipt within a second. The first round after quiet does not wait."""
+
+
+async def issue(database: Database, publisher: Publisher) -> int:
+    """Put the due receipts into the outbox; return how many were due.
+
+    Envelope and note share a transaction: a receipt is carried once, and if that envelope is
+    asked for again, it is the same bytes.
+    """
+    async with database.transaction() as tx:
+        due = await receipts.due(tx, limit=DUE_MAX)
+        if not due:
+            return 0
+        pairs: defaultdict[tuple[NodeCode, NodeCode], list[GivenReceipt]] = defaultdict(list)
+        for receipt in due:
+            pairs[receipt.key.node, receipt.key.sender].append(receipt)
+        carried: list[tuple[Draft, Sequence[GivenReceipt]]] = [
+            (_draft(tx, keeper, sender, part), part)
+            for (keeper, sender), group in pairs.items()
+            for part in _parts(group)
+        ]
+        await publisher.publish(tx, [draft for draft, _ in carried])
+        await receipts.carry(tx, [(r, draft.id) for draft, part in carried for r in part])
+    telemetry.emit(telemetry.RECEIPTS_ISSUED, envelopes=len(carried), receipts=len(due))
+    return len(due)
+
+
+async def run_issuer(
+    database: Database,
+    publisher: Publisher,
+    *,
+    wait: Callable[[], Awaitable[None]],
+    stop: asyncio.Event,
+) -> None:
+    """Issue until *stop* is set; *wait* returns when receipts may be due."""
+    while not stop.is_set():
+        if await issue(database, publisher):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LINGER.total_seconds())
+        else:
+            await wait()
+
+
+def _parts(group: Sequence[GivenReceipt]) -> list[Sequence[GivenReceipt]]:
+    return [group[i : i + RECEIPTS_MAX] for i in range(0, len(group), RECEIPTS_MAX)]
+
+
+def _draft(
+    tx: Transaction, keeper: NodeCode, sender: NodeCode, part: Sequence[GivenReceipt]
+) -> Draft:
+    body = ReceiptNotice(receipts=[_receipt(r) for r in part])
+    return Draft(sender=keeper, recipient=sender, body=body, time=tx.at)
+
+
+def _receipt(given: GivenReceipt) -> Receipt:
+    rejected = given.level == ReceiptLevel.REJECTED
+    return Receipt(
+        message_id=given.key.message_id,
+        digest=given.digest.hex(),
+        level=ReceiptLevel(given.level),
+        reason=given.reason,
+        kept_at=None if rejected else given.kept_at,
+        processed_at=given.processed_at,
+    )

@@ -1,0 +1,176 @@
+"""One worker of a tier: everything that runs beside everything else in its process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from jukinet_mq import telemetry
+from jukinet_mq.broker.connection import Connection, Link, supervise
+from jukinet_mq.broker.consuming import Batch, BatchConsumer
+from jukinet_mq.broker.publishing import ConfirmingPublisher
+from jukinet_mq.consumers.pipeline import Desk, keep
+from jukinet_mq.consumers.receipts import run_issuer
+from jukinet_mq.consumers.retrying import retry_due
+from jukinet_mq.errors import DatabaseUnavailableError
+from jukinet_mq.nodes import NodeCode, Tier
+from jukinet_mq.producers.relay import run_relay
+from jukinet_mq.store.listening import Bell
+
+BATCH_MAX: Final = 500
+RETRY_EVERY: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Work that comes round; each call is one round in a transaction of its own."""
+
+    every: timedelta
+    run: Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Where a worker stands.
+
+    Attributes:
+        queues: Queue name → the node whose queue it is.
+        nodes: Whose outbox rows this worker relays; None for the whole database's.
+        chores: What else comes round at this tier.
+    """
+
+    tier: Tier
+    link: Link
+    queues: Mapping[str, NodeCode]
+    nodes: Sequence[NodeCode] | None
+    chores: Sequence[Chore] = ()
+
+
+class Worker:
+    """Consumes, relays, issues receipts and retries, until it is told to stop."""
+
+    def __init__(self, post: Post, desk: Desk) -> None:
+        self._post = post
+        self._desk = desk
+        self._database = desk.database
+        self._stop = asyncio.Event()
+        self._outbox_bell = Bell(desk.database.url)
+        self._receipts_due = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take nothing new; finish what is under way, then let `run` return."""
+        self._stop.set()
+        self._outbox_bell.ring()
+        self._receipts_due.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called.
+
+        Raises:
+            ConfigurationError: Waiting would not help: a refused login, a missing key.
+        """
+        started = time.monotonic()
+        chores = [Chore(RETRY_EVERY, self._retry), *self._post.chores]
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(supervise(self._post.link, self._consume, stop=self._stop))
+                tasks.create_task(supervise(self._post.link, self._relay, stop=self._stop))
+                tasks.create_task(self._patiently(self._issue))
+                for chore in chores:
+                    tasks.create_task(self._come_round(chore))
+        except* asyncio.CancelledError:
+            raise
+        finally:
+            await self._outbox_bell.close()
+        telemetry.emit(
+            telemetry.WORKER_STOPPED,
+            tier=self._post.tier.value,
+            seconds=round(time.monotonic() - started, 1),
+        )
+
+    async def _consume(self, connection: Connection) -> None:
+        consumer = await BatchConsumer.start(
+            connection, self._post.queues, clock=self._database.clock
+        )
+        telemetry.emit(
+            telemetry.WORKER_STARTED,
+            tier=self._post.tier.value,
+            queues=len(self._post.queues),
+            pid=os.getpid(),
+        )
+        while batch := await consumer.next_batch(limit=BATCH_MAX, stop=self._stop):
+            await self._patiently(lambda batch=batch: self._keep(batch))
+
+    async def _keep(self, batch: Batch) -> None:
+        # Commit first, ack second. A crash in between makes RabbitMQ deliver again; `admit`
+        # then says it is no news, and the receipt already given is the only one there is.
+        await keep(batch.deliveries, self._desk)
+        await batch.ack()
+        self._receipts_due.set()
+
+    async def _relay(self, connection: Connection) -> None:
+        publisher = await ConfirmingPublisher.open(connection)
+        await self._patiently(
+            lambda: run_relay(
+                self._database,
+                publisher,
+                nodes=self._post.nodes,
+                wait=self._outbox_bell.wait,
+                stop=self._stop,
+            )
+        )
+
+    async def _issue(self) -> None:
+        await run_issuer(
+            self._database, self._desk.work.publisher, wait=self._until_due, stop=self._stop
+        )
+
+    async def _until_due(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._receipts_due.wait(), RETRY_EVERY.total_seconds())
+        self._receipts_due.clear()
+
+    async def _retry(self) -> None:
+        while await retry_due(self._desk):
+            self._receipts_due.set()
+
+    async def _come_round(self, chore: Chore) -> None:
+        while not self._stop.is_set():
+            await self._patiently(chore.run)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), chore.every.total_seconds())
+
+    async def _patiently(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do *work*; while the database is away, wait for it and do it again.
+
+        Nothing is counted against any envelope meanwhile, and deliveries in hand stay in hand:
+        the prefetch bound is what stops the consumption. Gives up only when told to stop.
+        """
+        while True:
+            try:
+                await work()
+                return
+            except DatabaseUnavailableError as error:
+                if self._stop.is_set():
+                    raise
+                await self._pause(error)
+
+    async def _pause(self, error: DatabaseUnavailableError) -> None:
+        paused = time.monotonic()
+        telemetry.emit(telemetry.CONSUMING_PAUSED, needs="postgresql", error=str(error))
+        back = asyncio.ensure_future(self._database.wait_until_available())
+        stop = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({back, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            back.cancel()
+            stop.cancel()
+        telemetry.emit(
+            telemetry.CONSUMING_RESUMED, paused_seconds=round(time.monotonic() - paused, 1)
+        )
