@@ -6,14 +6,16 @@ pattern and a length in code points allow, and the description says what else is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -21,9 +23,10 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from typing_extensions import TypeAliasType
 
 from jukinet_mq import nodes, text
-from jukinet_mq.errors import CheckDigitError, RejectedError
+from jukinet_mq.errors import CheckDigitError, ImpossibleDateError, RejectedError
 from jukinet_mq.identifiers import validate_individual_number, validate_resident_code
 from jukinet_mq.messages.body import Record, broken_rule, refused_by
 from jukinet_mq.text import DateKind, PartialDate
@@ -78,79 +81,155 @@ def _check_area_digit(value: str, /, *, field: str) -> str:
     return value
 
 
+# Pydantic would also take `{...}` and `urn:uuid:...`, and a number of seconds as an instant.
+_CANONICAL_ID: Final = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+_CANONICAL_INSTANT: Final = re.compile(
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+)
+
+
+def _read_id(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if _CANONICAL_ID.fullmatch(value) is None:
+        raise broken_rule("expected a UUID in lower case with hyphens")
+    return UUID(value)
+
+
+def _read_instant(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if _CANONICAL_INSTANT.fullmatch(value) is None:
+        raise broken_rule("expected an instant in UTC of the form YYYY-MM-DDTHH:MM:SS.ffffffZ")
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise refused_by(ImpossibleDateError("no calendar has this instant")) from None
+
+
 _PLAIN: Final = (
     "Never normalised. Refused: control, invisible, bidirectional, unassigned and private use "
     "characters, variation selectors that do not follow a kanji."
 )
 
-Name = Annotated[
-    str,
-    _checked(text.check_name),
-    _text_schema(text.NAME_GRAPHEMES_MAX, f"Register characters, IVS included. {_PLAIN}"),
-]
-Furigana = Annotated[
-    str,
-    _checked(text.check_furigana),
-    _text_schema(
-        text.NAME_GRAPHEMES_MAX,
-        "Full-width katakana, long-vowel and iteration marks, spaces.",
-        pattern=r"^[ \u3000\u309a\u30a1-\u30fe\u31f0-\u31ff]+$",
-    ),
-]
-Alias = Annotated[
-    str,
-    _checked(text.check_alias),
-    _text_schema(
-        text.NAME_GRAPHEMES_MAX,
-        "Hiragana, katakana, kanji and spaces; no letters, hangul or symbols.",
-        pattern=r"^[^!-~\uff01-\uff5e\uac00-\ud7a3]+$",
-    ),
-]
-AlphabetName = Annotated[
-    str,
-    _checked(text.check_alphabet_name),
-    _text_schema(
-        text.NAME_GRAPHEMES_MAX,
-        "ASCII letters, apostrophe, hyphen, period, single spaces.",
-        pattern=r"^(?=.*[A-Za-z])[A-Za-z'.-]+( [A-Za-z'.-]+)*$",
-    ),
-]
-Address = Annotated[
-    str, _checked(text.check_address), _text_schema(text.ADDRESS_GRAPHEMES_MAX, _PLAIN)
-]
-Relationship = Annotated[
-    str, _checked(_check_relationship), _text_schema(RELATIONSHIP_GRAPHEMES_MAX, _PLAIN)
-]
-ResidentCode = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9]{11}$"),
-    _checked(validate_resident_code),
-    Field(description="11 digits; the last is the check digit. Test range: 9999 and six digits."),
-]
-IndividualNumber = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9]{12}$"),
-    _checked(validate_individual_number),
-    Field(description="12 digits; the last is the check digit. Test range: 99999 and six digits."),
-]
-AreaCode = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9]{6}$"),
-    _checked(_check_area_digit),
-    Field(description="全国地方公共団体コード of a municipality or ward; last digit checks."),
-]
-SignedText = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=256 * 1024
-    ),
-    Field(description="JWS compact serialisation (RFC 7515 section 7.1)."),
-]
+Name = TypeAliasType(
+    "Name",
+    Annotated[
+        str,
+        _checked(text.check_name),
+        _text_schema(text.NAME_GRAPHEMES_MAX, f"Register characters, IVS included. {_PLAIN}"),
+    ],
+)
+Furigana = TypeAliasType(
+    "Furigana",
+    Annotated[
+        str,
+        _checked(text.check_furigana),
+        _text_schema(
+            text.NAME_GRAPHEMES_MAX,
+            "Full-width katakana, long-vowel and iteration marks, spaces.",
+            pattern=r"^[ \u3000\u309a\u30a1-\u30fe\u31f0-\u31ff]+$",
+        ),
+    ],
+)
+Alias = TypeAliasType(
+    "Alias",
+    Annotated[
+        str,
+        _checked(text.check_alias),
+        _text_schema(
+            text.NAME_GRAPHEMES_MAX,
+            "Hiragana, katakana, kanji and spaces; no letters, hangul or symbols.",
+            pattern=r"^[^!-~\uff01-\uff5e\uac00-\ud7a3]+$",
+        ),
+    ],
+)
+AlphabetName = TypeAliasType(
+    "AlphabetName",
+    Annotated[
+        str,
+        _checked(text.check_alphabet_name),
+        _text_schema(
+            text.NAME_GRAPHEMES_MAX,
+            "ASCII letters, apostrophe, hyphen, period, single spaces.",
+            pattern=r"^(?=.*[A-Za-z])[A-Za-z'.-]+( [A-Za-z'.-]+)*$",
+        ),
+    ],
+)
+Address = TypeAliasType(
+    "Address",
+    Annotated[str, _checked(text.check_address), _text_schema(text.ADDRESS_GRAPHEMES_MAX, _PLAIN)],
+)
+Relationship = TypeAliasType(
+    "Relationship",
+    Annotated[str, _checked(_check_relationship), _text_schema(RELATIONSHIP_GRAPHEMES_MAX, _PLAIN)],
+)
+ResidentCode = TypeAliasType(
+    "ResidentCode",
+    Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9]{11}$"),
+        _checked(validate_resident_code),
+        Field(
+            description="11 digits; the last is the check digit. Test range: 9999 and six digits."
+        ),
+    ],
+)
+IndividualNumber = TypeAliasType(
+    "IndividualNumber",
+    Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9]{12}$"),
+        _checked(validate_individual_number),
+        Field(
+            description="12 digits; the last is the check digit. Test range: 99999 and six digits."
+        ),
+    ],
+)
+AreaCode = TypeAliasType(
+    "AreaCode",
+    Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9]{6}$"),
+        _checked(_check_area_digit),
+        Field(description="全国地方公共団体コード of a municipality or ward; last digit checks."),
+    ],
+)
+SignedText = TypeAliasType(
+    "SignedText",
+    Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$", max_length=256 * 1024
+        ),
+        Field(description="JWS compact serialisation (RFC 7515 section 7.1)."),
+    ],
+)
 Day = date
 """A day in the calendar of Japan, `YYYY-MM-DD`."""
-Id = UUID
-Instant = AwareDatetime
-"""RFC 3339 with an offset."""
+Id = TypeAliasType(
+    "Id",
+    Annotated[
+        UUID,
+        BeforeValidator(_read_id),
+        Field(
+            description="UUID in lower case with hyphens; a UUIDv7 when made here.",
+            json_schema_extra={"pattern": _CANONICAL_ID.pattern},
+        ),
+    ],
+)
+Instant = TypeAliasType(
+    "Instant",
+    Annotated[
+        AwareDatetime,
+        BeforeValidator(_read_instant),
+        AfterValidator(lambda instant: instant.astimezone(UTC)),
+        Field(
+            description="RFC 3339 in UTC, ending in Z, to the microsecond at most.",
+            json_schema_extra={"pattern": _CANONICAL_INSTANT.pattern},
+        ),
+    ],
+)
 
 
 def require_distinct(codes: Sequence[str], *, field: str) -> None:

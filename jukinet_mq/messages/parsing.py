@@ -55,7 +55,7 @@ def build_body(kind: Kind, content: Mapping[str, Any] | bytes | str) -> Body:
     if isinstance(content, bytes | str):
         return parse_body(kind, content)
     try:
-        data = orjson.dumps(content)
+        data = orjson.dumps(content, option=orjson.OPT_UTC_Z)
     except TypeError as error:
         raise MalformedBodyError(
             f"{kind.name}: the content cannot be written as JSON in UTF-8 ({error}); "
@@ -65,21 +65,37 @@ def build_body(kind: Kind, content: Mapping[str, Any] | bytes | str) -> Body:
 
 
 def _refusal(kind: Kind, findings: Sequence[ErrorDetails]) -> RejectedError:
-    """Return the precise error where the first finding has one, else the general one."""
-    first = findings[0]
-    path = _path(first)
-    cause = first.get("ctx", {}).get("cause")
-    if isinstance(cause, RejectedError):
-        return type(cause)(f"{kind.name}, {path}: {cause}", **{**cause.facts, "field": path})
-    if first["type"] in _DATE_ERRORS and _CALENDAR_DAY.fullmatch(str(first["input"])):
-        return ImpossibleDateError(f"{kind.name}, {path}: no calendar has this day", field=path)
-    said = "; ".join(f"{_path(finding)}: {finding['msg']}" for finding in findings[:FINDINGS_MAX])
-    more = len(findings) - FINDINGS_MAX
-    return MalformedBodyError(
-        f"{kind.name} does not meet its schema (version {kind.version}): {said}"
-        + (f"; and {more} more" if more > 0 else ""),
-        fields=tuple(_path(finding) for finding in findings[:FINDINGS_MAX]),
+    """Return the precise error where every finding is of one class, else the general one."""
+    causes = [_cause(finding) for finding in findings]
+    classes = {MalformedBodyError if cause is None else type(cause) for cause in causes}
+    facts = causes[0].facts if len(causes) == 1 and causes[0] is not None else {}
+    said = "; ".join(
+        f"{_path(finding)}: {_said(finding, cause)}"
+        for finding, cause in zip(findings[:FINDINGS_MAX], causes, strict=False)
     )
+    more = len(findings) - FINDINGS_MAX
+    error_class = classes.pop() if len(classes) == 1 else MalformedBodyError
+    return error_class(
+        f"{kind.name} v{kind.version}: {said}" + (f"; and {more} more" if more > 0 else ""),
+        **{**facts, "fields": tuple(_path(finding) for finding in findings[:FINDINGS_MAX])},
+    )
+
+
+def _cause(finding: ErrorDetails) -> RejectedError | None:
+    """Return the error of ours that a finding is, if it is one."""
+    cause = finding.get("ctx", {}).get("cause")
+    if isinstance(cause, RejectedError):
+        return cause
+    if finding["type"] in _DATE_ERRORS and _CALENDAR_DAY.fullmatch(str(finding["input"])):
+        return ImpossibleDateError("no calendar has this day")
+    return None
+
+
+def _said(finding: ErrorDetails, cause: RejectedError | None) -> str:
+    """Return what is wrong, without the field's bare name that our own checks begin with."""
+    if cause is None:
+        return finding["msg"]
+    return str(cause).removeprefix(f"{cause.facts.get('field')}: ")
 
 
 def _path(finding: ErrorDetails) -> str:
