@@ -17,6 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from jukinet_mq.errors import MalformedEnvelopeError
+from jukinet_mq.messages.fields import Id, Instant
 from jukinet_mq.nodes import NodeCode
 
 if TYPE_CHECKING:
@@ -120,22 +121,38 @@ class Delivery:
         return replace(self, signed=signed)
 
 
+_Code = Annotated[str, StringConstraints(pattern=r"^([0-9]{6}|jlis)$")]
+
+
 class CloudEvent(BaseModel):
     """The JWS payload: CloudEvents 1.0.2 JSON format with the sequence and tracing extensions."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True
+    )
 
     specversion: Literal["1.0"]
-    id: UUID
-    source: Annotated[str, StringConstraints(pattern=r"^(\d{6}|jlis)$")]
-    subject: Annotated[str, StringConstraints(pattern=r"^(\d{6}|jlis)$")]
-    type: Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*\.v[1-9]\d{0,3}$")]
-    time: datetime
-    dataschema: str
+    """Version of CloudEvents."""
+    id: Id
+    """Fixed at the business event: every retry and resend carries the same."""
+    source: _Code
+    """Node code of the sender, who signed."""
+    subject: _Code
+    """Node code of the recipient."""
+    type: Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*\.v[1-9][0-9]{0,3}$")]
+    """Kind and version of the body."""
+    time: Instant
+    """Instant of the business event; orders a resident's updates."""
+    dataschema: Annotated[str, StringConstraints(pattern=r"^urn:jukinet-mq:schema:")]
+    """Identifier of the schema that the body meets once it is opened."""
     datacontenttype: Literal["application/json", "application/jose+json"]
-    sequence: Annotated[str, StringConstraints(pattern=r"^\d{20}$")]
+    """The body itself, or a JWE of it."""
+    sequence: Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
+    """Gapless counter per sender, recipient and plane, from 1."""
     traceparent: Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-01$")]
+    """W3C trace context; its trace id is the id of the business event."""
     data: dict[str, Any]
+    """The body, or the JWE (RFC 7516 section 7.2.1) that holds it."""
 
 
 def digest_of(signed: bytes) -> bytes:
@@ -169,7 +186,7 @@ def encode(header: Header, data: bytes | dict[str, Any], *, sealed: bool) -> byt
             "source": header.sender,
             "subject": header.recipient,
             "type": type_name(header.kind, header.version),
-            "time": header.time,
+            "time": header.time.astimezone(UTC),
             "dataschema": schema_urn(header.kind, header.version),
             "datacontenttype": SEALED if sealed else PLAIN,
             "sequence": f"{header.sequence:020d}",
@@ -189,13 +206,10 @@ def decode(payload: bytes) -> tuple[Header, CloudEvent]:
     try:
         event = CloudEvent.model_validate_json(payload)
     except ValidationError as error:
-        fields = sorted({".".join(str(part) for part in e["loc"][:1]) for e in error.errors()})
         raise MalformedEnvelopeError(
-            f"the signed content is no CloudEvent as published; wrong: {', '.join(fields) or '-'}"
+            f"the signed content is no CloudEvent as published; wrong: {_wrong(error)}"
         ) from None
     kind, _, version = event.type.rpartition(".v")
-    if event.time.utcoffset() is None:
-        raise MalformedEnvelopeError("the signed content's time has no offset from UTC")
     header = Header(
         id=event.id,
         kind=kind,
@@ -203,7 +217,15 @@ def decode(payload: bytes) -> tuple[Header, CloudEvent]:
         sender=NodeCode(event.source),
         recipient=NodeCode(event.subject),
         sequence=int(event.sequence),
-        time=event.time.astimezone(UTC),
+        time=event.time,
         event_id=UUID(event.traceparent[3:35]),
     )
     return header, event
+
+
+def _wrong(error: ValidationError) -> str:
+    """Name the attributes; one that the sender made up is not repeated."""
+    attributes = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
+    known = sorted(attributes & CloudEvent.model_fields.keys())
+    others = ["(unknown attribute)"] if attributes - CloudEvent.model_fields.keys() else []
+    return ", ".join(known + others) or "it is no JSON object"

@@ -68,7 +68,8 @@ def _refusal(kind: Kind, findings: Sequence[ErrorDetails]) -> RejectedError:
     """Return the precise error where every finding is of one class, else the general one."""
     causes = [_cause(finding) for finding in findings]
     classes = {MalformedBodyError if cause is None else type(cause) for cause in causes}
-    facts = causes[0].facts if len(causes) == 1 and causes[0] is not None else {}
+    only = causes[0] if len(causes) == 1 else None
+    facts = {} if only is None else only.facts
     said = "; ".join(
         f"{_path(finding)}: {_said(finding, cause)}"
         for finding, cause in zip(findings[:FINDINGS_MAX], causes, strict=False)
@@ -77,7 +78,7 @@ def _refusal(kind: Kind, findings: Sequence[ErrorDetails]) -> RejectedError:
     error_class = classes.pop() if len(classes) == 1 else MalformedBodyError
     return error_class(
         f"{kind.name} v{kind.version}: {said}" + (f"; and {more} more" if more > 0 else ""),
-        **{**facts, "fields": tuple(_path(finding) for finding in findings[:FINDINGS_MAX])},
+        **{**facts, "field": _path(findings[0])},
     )
 
 
