@@ -105,8 +105,12 @@ RECEIPT_MISMATCHED = _declare(
     "keeper",
 )
 CONNECTION_CHANGED = _declare(
-    "connection.changed", Level.WARNING, "The broker connection's state has changed.", "state",
-    "login", "host"
+    "connection.changed",
+    Level.WARNING,
+    "The broker connection's state has changed.",
+    "state",
+    "login",
+    "host",
 )
 CONSUMING_PAUSED = _declare(
     "consuming.paused", Level.WARNING, "The worker waits for what it needs.", "needs"
@@ -126,7 +130,7 @@ CERTIFICATES_ERASED = _declare(
 )
 
 
-def emit(event: Event, **fields: Any) -> None:
+def emit(event: Event, **fields: object) -> None:
     """Say that *event* happened; fields that are not declared are dropped and counted."""
     for name in fields.keys() - event.fields:
         dropped_fields[name] += 1

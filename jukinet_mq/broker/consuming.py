@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -70,7 +70,7 @@ class BatchConsumer:
                 await queue.consume(consumer._callback(node))
         return consumer
 
-    def _callback(self, node: NodeCode):  # type: ignore[no-untyped-def]
+    def _callback(self, node: NodeCode) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
         async def arrived(message: AbstractIncomingMessage) -> None:
             self._arrived.append((_delivery(node, message, self._clock()), message))
             self._news.set()

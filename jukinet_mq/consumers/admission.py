@@ -29,15 +29,10 @@ class Admitted:
     held: list[Held]
 
 
-async def admit(
-    tx: Transaction, judged: Judgement, deliveries: Sequence[Delivery]
-) -> Admitted:
+async def admit(tx: Transaction, judged: Judgement, deliveries: Sequence[Delivery]) -> Admitted:
     """Note the arrivals in the inbox and sort them; quarantine what must be held."""
     first: dict[Key, Arrival] = {}
-    again: list[Arrival] = []
-    for arrival in judged.arrivals:
-        if first.setdefault(arrival.key, arrival) is not arrival:
-            again.append(arrival)
+    again = [a for a in judged.arrivals if first.setdefault(a.key, a) is not a]
     fresh = await inbox.admit(tx, list(first.values()))
     again += [a for key, a in first.items() if key not in fresh]
     known = await inbox.known_digests(tx, [a.key for a in again])

@@ -25,26 +25,26 @@ class Outcome:
     def tell(self) -> None:
         """Say it as the delivery's one canonical event."""
         header = self.arrival.envelope.header
-        event = telemetry.DELIVERY_SETTLED
-        reason = None
+        why: dict[str, str] = {}
         match self.result:
             case None | Done():
-                pass
-            case Retry(reason=reason):
-                event = telemetry.ENVELOPE_RETRIED
-            case Park(reason=reason):
-                event = telemetry.ENVELOPE_PARKED
+                event = telemetry.DELIVERY_SETTLED
+            case Retry():
+                event, why = telemetry.ENVELOPE_RETRIED, {"reason": self.result.reason}
+            case Park():
+                event, why = telemetry.ENVELOPE_PARKED, {"reason": self.result.reason}
             case _:
                 assert_never(self.result)
+        if self.error is not None:
+            why["error"] = self.error
         telemetry.emit(
             event,
             node=self.arrival.node,
             message_id=str(header.id),
             kind=header.kind,
             sender=header.sender,
-            outcome=type(self.result).__name__.lower() if self.result else "kept",
-            **({} if reason is None else {"reason": reason}),
-            **({} if self.error is None else {"error": self.error}),
+            outcome="kept" if self.result is None else type(self.result).__name__.lower(),
+            **why,
         )
 
 
@@ -82,11 +82,17 @@ async def _handle_group(
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, it is one envelope's at most
         if len(group) == 1:
-            return [Outcome(group[0], _verdict(error), error=f"{type(error).__name__}: {error}"
-                            if isinstance(error, JukinetError) else type(error).__name__)]  # fmt: skip
-    return [
-        outcome for arrival in group for outcome in await _handle_group(tx, [arrival], handler, work)
-    ]
+            return [_failed(group[0], error)]
+    outcomes: list[Outcome] = []
+    for arrival in group:
+        outcomes += await _handle_group(tx, [arrival], handler, work)
+    return outcomes
+
+
+def _failed(arrival: Arrival, error: Exception) -> Outcome:
+    """Say what failed; the text of a stranger's error may hold personal data and stays out."""
+    text = f": {error}" if isinstance(error, JukinetError) else ""
+    return Outcome(arrival, _verdict(error), error=type(error).__name__ + text)
 
 
 def _verdict(error: Exception) -> Result:

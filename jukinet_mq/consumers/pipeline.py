@@ -59,9 +59,7 @@ async def keep(deliveries: Sequence[Delivery], desk: Desk) -> Tally:
         outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
         await answer(tx, admitted, outcomes)
         await sequences.note(tx, _numbers(admitted.news))
-    tally = Tally(
-        len(admitted.news), len(admitted.duplicates), len(admitted.held), outcomes
-    )
+    tally = Tally(len(admitted.news), len(admitted.duplicates), len(admitted.held), outcomes)
     _tell(deliveries, admitted, tally, seconds=time.perf_counter() - started)
     return tally
 

@@ -57,4 +57,3 @@ class Handler(Protocol):
 
 Handlers = Mapping[str, Handler]
 """By kind name. A kind without a handler is kept and receipted, nothing more."""
-

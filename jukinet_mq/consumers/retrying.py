@@ -37,9 +37,7 @@ async def _retry(tx: Transaction, due: list[Due], desk: Desk) -> None:
     await inbox.settle(
         tx, [ending(tx, o, attempts=tries[o.arrival.key][0].attempts + 1) for o in outcomes]
     )
-    given = [
-        r for o in outcomes if (r := receipt(tx, o, kept_at=tries[o.arrival.key][0].kept_at))
-    ]
+    given = [r for o in outcomes if (r := receipt(tx, o, kept_at=tries[o.arrival.key][0].kept_at))]
     await receipts.give(tx, given)
     for outcome in outcomes:
         outcome.tell()

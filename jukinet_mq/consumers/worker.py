@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from jukinet_mq import telemetry
@@ -84,8 +85,6 @@ class Worker:
                 tasks.create_task(self._patiently(self._issue))
                 for chore in chores:
                     tasks.create_task(self._come_round(chore))
-        except* asyncio.CancelledError:
-            raise
         finally:
             await self._outbox_bell.close()
         telemetry.emit(
@@ -105,7 +104,7 @@ class Worker:
             pid=os.getpid(),
         )
         while batch := await consumer.next_batch(limit=BATCH_MAX, stop=self._stop):
-            await self._patiently(lambda batch=batch: self._keep(batch))
+            await self._patiently(partial(self._keep, batch))
 
     async def _keep(self, batch: Batch) -> None:
         # Commit first, ack second. A crash in between makes RabbitMQ deliver again; `admit`

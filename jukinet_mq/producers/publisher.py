@@ -24,7 +24,6 @@ from jukinet_mq.trust.sealing import seal
 from jukinet_mq.trust.store import TrustStore
 
 
-
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A body and its way, before it has a number.

@@ -24,9 +24,7 @@ REFUSED_PAUSE: Final = timedelta(seconds=1)
 class ConfirmedPublisher(Protocol):
     """What the relay needs of the broker."""
 
-    async def publish(
-        self, envelopes: Sequence[SignedEnvelope]
-    ) -> Sequence[JukinetError | None]:
+    async def publish(self, envelopes: Sequence[SignedEnvelope]) -> Sequence[JukinetError | None]:
         """Publish a window; return None per confirmed envelope, else why it was refused.
 
         Raises:
@@ -37,7 +35,7 @@ class ConfirmedPublisher(Protocol):
 async def relay_window(
     database: Database, publisher: ConfirmedPublisher, *, nodes: Sequence[NodeCode] | None = None
 ) -> tuple[int, int]:
-    """Relay up to one window of *nodes* (all: None); return how many were confirmed and how many refused.
+    """Relay up to one window of *nodes* (all: None); return how many were confirmed and refused.
 
     The rows stay locked while the broker decides, so a second relay cannot overtake. A crash
     or a lost confirm leaves them waiting: they go out again with the same id, and the

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import asyncpg
 import tenacity
@@ -87,12 +87,12 @@ class Transaction:
     connection: asyncpg.Connection
     at: datetime
 
-    async def fetch(self, name: str, *arguments: Any) -> list[asyncpg.Record]:
+    async def fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         """Run the statement of `sql/<name>.sql` and return its rows."""
         with translated():
             return await self.connection.fetch(sql(name), *arguments)
 
-    async def execute(self, name: str, *arguments: Any) -> None:
+    async def execute(self, name: str, *arguments: object) -> None:
         """Run the statement of `sql/<name>.sql`."""
         with translated():
             await self.connection.execute(sql(name), *arguments)
@@ -128,7 +128,7 @@ class Database:
         self._connections_max = connections_max
         self._pool: asyncpg.Pool | None = None
 
-    async def __aenter__(self) -> Database:
+    async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
         with translated():
             self._pool = await asyncpg.create_pool(

@@ -37,7 +37,7 @@ class ReceivedReceipt:
     keeper: NodeCode
     level: str
     reason: str | None
-    kept_at: datetime
+    kept_at: datetime | None
     processed_at: datetime | None
     matches: bool
     carried_by: UUID
@@ -47,9 +47,7 @@ async def give(tx: Transaction, receipts: Sequence[GivenReceipt]) -> None:
     """Write receipts that the issuer will carry to their senders; the first one given stands."""
     if not receipts:
         return
-    rows = [
-        (*r.key, r.level, r.reason, r.digest, r.kept_at, r.processed_at) for r in receipts
-    ]
+    rows = [(*r.key, r.level, r.reason, r.digest, r.kept_at, r.processed_at) for r in receipts]
     await tx.execute("receipts/give", *zip(*rows, strict=True))
 
 

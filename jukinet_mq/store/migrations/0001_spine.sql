@@ -141,7 +141,7 @@ CREATE TABLE receipt_received (
     keeper       text        NOT NULL,
     level        text        NOT NULL CHECK (level IN ('kept', 'processed', 'rejected')),
     reason       text,
-    kept_at      timestamptz NOT NULL,
+    kept_at      timestamptz,
     processed_at timestamptz,
     received_at  timestamptz NOT NULL,
     matches      boolean     NOT NULL,

@@ -1,0 +1,162 @@
+"""The one composition root: settings in, working parts out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from jukinet_mq import telemetry
+from jukinet_mq.broker.connection import Link
+from jukinet_mq.clock import Clock, utc_now
+from jukinet_mq.config import Settings
+from jukinet_mq.consumers.handlers import municipality, national, prefecture
+from jukinet_mq.consumers.pipeline import Desk
+from jukinet_mq.consumers.results import Handlers, Workplace
+from jukinet_mq.consumers.worker import Chore, Post, Worker
+from jukinet_mq.errors import ConfigurationError, WrongPlaceError
+from jukinet_mq.nodes import Directory, NodeCode, Tier, directory
+from jukinet_mq.producers.publisher import Publisher
+from jukinet_mq.services import Services
+from jukinet_mq.store import relocation, trust
+from jukinet_mq.store.database import Database
+from jukinet_mq.topology.build import DEFAULT_CENTRES
+from jukinet_mq.topology.credentials import load as load_credentials
+from jukinet_mq.topology.model import queue_name
+from jukinet_mq.trust.keyring import KeyRing
+from jukinet_mq.trust.store import TrustStore
+from jukinet_mq.trust.verification import Verifier
+
+HANDLERS: Final[dict[Tier, Handlers]] = {
+    Tier.MUNICIPALITY: municipality.HANDLERS,
+    Tier.PREFECTURE: prefecture.HANDLERS,
+    Tier.NATIONAL: national.HANDLERS,
+}
+TRUST_EVERY: Final = timedelta(seconds=20)
+"""A revocation is effective within this time, and must be within a minute (G16)."""
+ERASE_EVERY: Final = timedelta(minutes=10)
+
+
+def settings() -> Settings:
+    """Return the environment's settings; what it leaves out, the private services fill in."""
+    given = Settings()
+    services = Services(given.home)
+    if given.amqp_url and given.municipality_database_url:
+        return given
+    if not services.status().up:
+        return given
+    offered = {
+        name.removeprefix("JUKINET_").lower(): value
+        for name, value in services.endpoints().environment().items()
+    }
+    return Settings(**{**offered, **given.model_dump(exclude_none=True)})
+
+
+@dataclass(slots=True)
+class Trusting:
+    """The present snapshot of a tier's trust store, for everyone who needs one."""
+
+    snapshot: TrustStore
+    verifiers: list[Verifier]
+
+    async def refresh(self, database: Database) -> None:
+        """Read the trust store anew; revocations become effective here."""
+        async with database.transaction() as tx:
+            keys = await trust.load(tx)
+        self.snapshot = TrustStore.from_keys(keys)
+        for verifier in self.verifiers:
+            verifier.trust(self.snapshot)
+        telemetry.emit(
+            telemetry.TRUST_REFRESHED,
+            keys=len(keys),
+            revoked=sum(key.revoked_at is not None for key in keys),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A tier's database with what publishes into it."""
+
+    tier: Tier
+    database: Database
+    directory: Directory
+    trusting: Trusting
+    keyring: KeyRing
+    publisher: Publisher
+
+
+@asynccontextmanager
+async def open_room(given: Settings, tier: Tier, *, clock: Clock = utc_now) -> AsyncIterator[Room]:
+    """Open a tier's database and read its trust store."""
+    async with Database(given.database_url(tier), clock=clock) as database:
+        trusting = Trusting(TrustStore(), [])
+        await trusting.refresh(database)
+        keyring = KeyRing(given.trust)
+        publisher = Publisher(
+            directory(), trust=lambda: trusting.snapshot, signing_key=keyring.signing_key
+        )
+        yield Room(tier, database, directory(), trusting, keyring, publisher)
+
+
+def workers(given: Settings, room: Room, nodes: Sequence[NodeCode] | None) -> list[Worker]:
+    """Return the workers that serve *nodes* (all of the tier: None).
+
+    All of a tier log in together, as the centre that hosts them; a node by itself logs in as
+    itself, with a connection of its own.
+    """
+    if nodes is None:
+        hosted = [node.code for node in room.directory.nodes(room.tier)]
+        centre = next((c.name for c in DEFAULT_CENTRES if c.tier is room.tier), hosted[0])
+        return [_worker(given, room, login=centre, nodes=hosted, relays=None)]
+    for code in nodes:
+        node = room.directory.node(code)
+        if node.tier is not room.tier:
+            raise WrongPlaceError(f"{code} is a node of the {node.tier} tier, not {room.tier}")
+    return [_worker(given, room, login=code, nodes=[code], relays=[code]) for code in nodes]
+
+
+def _worker(
+    given: Settings,
+    room: Room,
+    *,
+    login: str,
+    nodes: Sequence[NodeCode],
+    relays: Sequence[NodeCode] | None,
+) -> Worker:
+    verifier = Verifier(room.directory, room.trusting.snapshot, room.keyring.sealing_keys)
+    room.trusting.verifiers.append(verifier)
+    chores = [Chore(TRUST_EVERY, partial(room.trusting.refresh, room.database))]
+    if room.tier is Tier.MUNICIPALITY:
+        chores.append(Chore(ERASE_EVERY, partial(_erase, room.database)))
+    post = Post(
+        tier=room.tier,
+        link=link(given, login),
+        queues={queue_name(room.directory.node(code)): code for code in nodes},
+        nodes=relays,
+        chores=chores,
+    )
+    work = Workplace(room.publisher)
+    desk = Desk(room.database, room.directory, verifier, HANDLERS[room.tier], work)
+    return Worker(post, desk)
+
+
+def link(given: Settings, login: str) -> Link:
+    """Return where the broker is, with the login's password from the credentials file."""
+    passwords = load_credentials(given.credentials)
+    password = passwords.get(login)
+    if password is None:
+        raise ConfigurationError(
+            f"no password for the login {login} in {given.credentials}; run "
+            "`jukinet topology apply`"
+        )
+    return Link(urls=given.broker_urls, login=login, password=password)
+
+
+async def _erase(database: Database) -> None:
+    async with database.transaction() as tx:
+        erased = await relocation.erase_due(tx)
+    if erased:
+        telemetry.emit(telemetry.CERTIFICATES_ERASED, erased=erased)
