@@ -38,7 +38,7 @@ def members(text: bytes) -> dict[str, Any]:
         ValueError: No JSON, no object, a name twice, or nested too deeply to read.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_number)
+        found = json.loads(text.decode(), object_pairs_hook=_distinct, parse_constant=_no_number)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(found, dict):
