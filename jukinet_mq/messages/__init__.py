@@ -24,7 +24,7 @@ from jukinet_mq.messages.certificate import (
     NationalPension,
     PensionCategory,
 )
-from jukinet_mq.messages.fields import RegisterDate
+from jukinet_mq.messages.dates import RegisterDate
 from jukinet_mq.messages.identity import (
     ORIGINALS_MAX,
     IdentityForward,

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from jukinet_mq.errors import ImpossibleDateError
 from jukinet_mq.identifiers import synthetic_individual_number, synthetic_resident_code
 from jukinet_mq.messages.body import Record, broken_rule, refused_by
+from jukinet_mq.messages.dates import RegisterDate
 from jukinet_mq.messages.fields import (
     Address,
     Alias,
@@ -21,7 +22,6 @@ from jukinet_mq.messages.fields import (
     IndividualNumber,
     Name,
     Persons,
-    RegisterDate,
     Relationship,
     require_distinct,
 )

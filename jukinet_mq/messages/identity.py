@@ -12,6 +12,7 @@ from jukinet_mq.errors import ImpossibleDateError
 from jukinet_mq.identifiers import synthetic_individual_number, synthetic_resident_code
 from jukinet_mq.messages import identity_rules
 from jukinet_mq.messages.body import Body, Keeper, Reader, Travel, refused_by
+from jukinet_mq.messages.dates import RegisterDate
 from jukinet_mq.messages.fields import (
     Address,
     AreaCode,
@@ -19,7 +20,6 @@ from jukinet_mq.messages.fields import (
     Id,
     IndividualNumber,
     Instant,
-    RegisterDate,
     ResidentCode,
     ResidentCodes,
     SignedText,

@@ -23,7 +23,8 @@ FINDINGS_MAX: Final = 8
 
 _HARMLESS_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _CALENDAR_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DATE_ERRORS: Final = frozenset({"date_parsing", "date_from_datetime_parsing"})
+_DAY_ERRORS: Final = frozenset({"date_parsing", "date_from_datetime_parsing"})
+_INSTANT_ERRORS: Final = frozenset({"datetime_parsing", "datetime_from_date_parsing"})
 
 
 def parse_body(kind: Kind, data: bytes | str) -> Body:
@@ -87,8 +88,10 @@ def _cause(finding: ErrorDetails) -> RejectedError | None:
     cause = finding.get("ctx", {}).get("cause")
     if isinstance(cause, RejectedError):
         return cause
-    if finding["type"] in _DATE_ERRORS and _CALENDAR_DAY.fullmatch(str(finding["input"])):
+    if finding["type"] in _DAY_ERRORS and _CALENDAR_DAY.fullmatch(str(finding["input"])):
         return ImpossibleDateError("no calendar has this day")
+    if finding["type"] in _INSTANT_ERRORS:
+        return ImpossibleDateError("no calendar has this instant")
     return None
 
 

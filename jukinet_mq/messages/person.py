@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pydantic import model_validator
 
 from jukinet_mq.messages.body import Record, broken_rule
+from jukinet_mq.messages.dates import RegisterDate
 from jukinet_mq.messages.fields import (
     Alias,
     AlphabetName,
     Furigana,
     Name,
-    RegisterDate,
     ResidentCode,
 )
 

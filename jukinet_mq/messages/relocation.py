@@ -17,13 +17,13 @@ from pydantic import model_validator
 from jukinet_mq.errors import ImpossibleDateError
 from jukinet_mq.identifiers import synthetic_resident_code
 from jukinet_mq.messages.body import Body, Keeper, Reader, Travel, broken_rule, refused_by
+from jukinet_mq.messages.dates import RegisterDate
 from jukinet_mq.messages.fields import (
     Address,
     AreaCode,
     Day,
     Id,
     Persons,
-    RegisterDate,
     ResidentCodes,
     require_distinct,
 )

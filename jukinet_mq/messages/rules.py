@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from jukinet_mq.errors import MalformedBodyError, SameMunicipalityError, UnknownNodeError
-from jukinet_mq.messages.fields import RegisterDate
+from jukinet_mq.messages.dates import RegisterDate
 from jukinet_mq.nodes import Tier, directory
 from jukinet_mq.text import PartialDate
 
