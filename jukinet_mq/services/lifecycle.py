@@ -42,7 +42,7 @@ class Services:
     def __init__(self, home: Path, *, rabbitmq_root: Path | None = None) -> None:
         """Speak for *home*; RabbitMQ comes from the tree *rabbitmq_root*, if that is given."""
         self._services = home.absolute() / "services"
-        self._root = rabbitmq_root.resolve() if rabbitmq_root else None
+        self.rabbitmq_root = rabbitmq_root.resolve() if rabbitmq_root else None
 
     def up(self) -> Endpoints:
         """Return when both servers answer; starts what does not run, repairs what is broken.
@@ -122,8 +122,8 @@ class Services:
         return self._services / "rabbitmq-root"
 
     def _servers(self, credentials: Credentials) -> tuple[RabbitMQ, PostgreSQL]:
-        programs = find_programs(self._root)
-        broker = account("rabbitmq", self._root)
+        programs = find_programs(self.rabbitmq_root)
+        broker = account("rabbitmq", self.rabbitmq_root)
         database = account("postgres")
         return (
             RabbitMQ(self._services, broker, programs=programs, credentials=credentials),
@@ -145,7 +145,7 @@ class Services:
 
     def _refuse_other_root(self) -> None:
         """Data of one RabbitMQ must not be opened by another: an upgrade is not undone."""
-        wanted = str(self._root or "")
+        wanted = str(self.rabbitmq_root or "")
         if not self._root_file.exists():
             write_private(self._root_file, wanted)
         found = self._root_file.read_text()

@@ -89,7 +89,7 @@ def place(link: Path, owner: Account | None, root: Path | None = None) -> Path:
         link.unlink()
     if link.exists():
         return link.resolve()
-    if root is None and (owner is None or _can_pass(link.parent, owner)):
+    if root is None and (owner is None or can_pass(link.parent, owner)):
         make_directory(link, owner)
         return link.resolve()
     parent = _ELSEWHERE if root is None else root / _ELSEWHERE.relative_to("/")
@@ -108,7 +108,8 @@ def remove_place(link: Path) -> None:
         link.unlink()
 
 
-def _can_pass(directory: Path, owner: Account) -> bool:
+def can_pass(directory: Path, owner: Account) -> bool:
+    """Say whether *owner* may enter *directory*, from the top down to it."""
     resolved = directory.resolve()
     return all(_may_enter(path.stat(), owner) for path in (resolved, *resolved.parents))
 

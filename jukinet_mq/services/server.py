@@ -26,6 +26,7 @@ START_SECONDS_MAX = 90.0
 STOP_SECONDS_MAX = 30.0
 BREAK_OFF_SECONDS_MAX = 3.0
 PORT_ATTEMPTS_MAX = 3
+PORT_FREE_SECONDS_MAX = 1.0
 
 _POLL_SECONDS = 0.05
 _LOG_TAIL_BYTES = 4_096
@@ -173,7 +174,12 @@ class Server(ABC):
         if not self._wants_ports():
             return
         kept = self.ports
-        if kept and not anew and all(is_free(port) for port in kept.values()):
+        # A process that was killed a moment ago may not have let go of its ports yet.
+        if (
+            kept
+            and not anew
+            and wait_until(lambda: all(map(is_free, kept.values())), PORT_FREE_SECONDS_MAX)
+        ):
             return
         chosen = dict(zip(self.port_purposes, free_ports(len(self.port_purposes)), strict=True))
         write_private(self._ports_file, orjson.dumps(chosen).decode())
