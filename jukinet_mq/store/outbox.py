@@ -103,7 +103,7 @@ async def claim(
     Nobody else relays the same pairs until this transaction ends.
     """
     rows = await tx.fetch("outbox/claim", wanted, nodes)
-    return [Claimed(row["position"], _envelope(row)) for row in rows]
+    return [Claimed(row["outbox_position"], _envelope(row)) for row in rows]
 
 
 def _envelope(row: Mapping[str, object]) -> SignedEnvelope:

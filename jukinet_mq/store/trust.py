@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jukinet_mq.store.database import Transaction
-from jukinet_mq.trust.keys import EnrolledKey
+from jukinet_mq.trust.keys import EnrolledKey, Use
 
 
 async def load(tx: Transaction) -> list[EnrolledKey]:
@@ -14,7 +14,7 @@ async def load(tx: Transaction) -> list[EnrolledKey]:
     return [
         EnrolledKey(
             node=r["node"],
-            use=r["use"],
+            use=Use(r["use"]),
             kid=r["key_id"],
             public=r["public"],
             valid_from=r["valid_from"],

@@ -5,7 +5,7 @@
 -- random order so that relays spread out.
 CREATE FUNCTION claim_outbox(wanted integer, only_nodes text[])
 RETURNS TABLE (
-    position bigint, message_id uuid, event_id uuid, node text, recipient text, plane text,
+    outbox_position bigint, message_id uuid, event_id uuid, node text, recipient text, plane text,
     kind text, version smallint, sequence bigint, event_time timestamptz, signed bytea
 )
 LANGUAGE plpgsql AS $$
