@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from jukinet_mq.errors import ImpossibleDateError
 from jukinet_mq.identifiers import synthetic_individual_number, synthetic_resident_code
@@ -25,7 +25,7 @@ from jukinet_mq.messages.fields import (
     Relationship,
     require_distinct,
 )
-from jukinet_mq.messages.person import Person, ResidentClass, Sex
+from jukinet_mq.messages.person import NAME_RULES, Person, ResidentClass, Sex
 from jukinet_mq.messages.relocation import Relocation
 from jukinet_mq.messages.rules import require_move, require_not_ahead
 
@@ -110,8 +110,20 @@ class FamilyRegister(Record):
     """筆頭者の氏名."""
 
 
+def _person_rules(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema what `CertifiedPerson` checks between its fields."""
+    records = {
+        "if": {"properties": {"resident_class": {"const": ResidentClass.JAPANESE.value}}},
+        "then": {"properties": {"alias_history": {"maxItems": 0}}},
+        "else": {"properties": {"family_register": {"type": "null"}}},
+    }
+    schema["allOf"] = [*NAME_RULES, records]
+
+
 class CertifiedPerson(Person):
     """Everything that Order art. 24-3 lets the certificate say of one person."""
+
+    model_config = ConfigDict(json_schema_extra=_person_rules)
 
     relationship: Relationship
     """世帯主との続柄 (Act art. 7 item 4), for example 世帯主, 妻, 子."""

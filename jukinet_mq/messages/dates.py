@@ -13,6 +13,8 @@ from jukinet_mq.messages.fields import PLAIN_TEXT, text_schema
 from jukinet_mq.text import DateKind, PartialDate
 from jukinet_mq.text.dates import DATE_TEXT_GRAPHEMES_MAX
 
+_Words = Annotated[str, text_schema(DATE_TEXT_GRAPHEMES_MAX, f"One line. {PLAIN_TEXT}")]
+
 
 def _date_rules(schema: dict[str, Any]) -> None:
     """Say in JSON Schema which parts each kind of date has."""
@@ -50,9 +52,7 @@ class RegisterDate(Record):
     """How much is known."""
     value: Annotated[str, Field(max_length=10)] | None = None
     """exact: YYYY-MM-DD, month: YYYY-MM, year: YYYY (Gregorian); else missing."""
-    text: Annotated[str, text_schema(DATE_TEXT_GRAPHEMES_MAX, f"One line. {PLAIN_TEXT}")] | None = (
-        None
-    )
+    text: _Words | None = None
     """The register's words (令和元年頃, 年月日不詳): always with text, never with exact."""
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from jukinet_mq.messages.body import Record, broken_rule
 from jukinet_mq.messages.dates import RegisterDate
@@ -37,7 +37,7 @@ class Sex(StrEnum):
     """Left blank in the register, as for a newborn whose sex is not yet entered."""
 
 
-NAME_RULES: Final[list[dict[str, Any]]] = [
+NAME_RULES: Final[list[Any]] = [
     {
         "if": {"properties": {"resident_class": {"const": ResidentClass.JAPANESE.value}}},
         "then": {
@@ -69,6 +69,8 @@ NAME_RULES: Final[list[dict[str, Any]]] = [
 
 class Person(Record):
     """A resident, as much of one as every notice about persons carries."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": NAME_RULES})
 
     resident_code: ResidentCode
     """住民票コード, 11 digits (Act art. 7 item 13)."""
