@@ -1,0 +1,81 @@
+# `make` prints what there is. Everything that a target needs, scripts/bootstrap brings.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+RUN := scripts/uv run --no-sync
+# More for pytest, for example: make test ARGS='-k seal -x'; for the demo: ARGS='--events 20000'
+ARGS ?=
+
+.PHONY: demo
+demo: servers ## Run the main job, all 47 prefectures and 1,741 municipalities, and prove it by counting
+	$(RUN) jukinet demo $(ARGS)
+
+.PHONY: test
+test: tests-ready ## Run all tests against private servers of their own
+	$(RUN) pytest $(ARGS)
+
+.PHONY: test-rabbitmq-4
+test-rabbitmq-4: tests-ready ## Run the integration and acceptance tests against RabbitMQ 4.3 (root)
+	scripts/rabbitmq-4 .jukinet/rabbitmq-4
+	JUKINET_TEST_RABBITMQ_ROOT=$(CURDIR)/.jukinet/rabbitmq-4 \
+	  $(RUN) pytest $(wildcard tests/integration tests/acceptance) $(ARGS)
+
+.PHONY: lint
+lint: packages ## Check style: ruff's rules and its format
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+.PHONY: format
+format: packages ## Correct style where ruff can
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+.PHONY: types
+types: packages ## Check types with mypy, strictly
+	$(RUN) mypy
+
+.PHONY: imports
+imports: packages ## Check that imports go one way
+	$(RUN) lint-imports
+
+.PHONY: generate
+generate: packages ## Write the files that the code generates: schemas/, deploy/rabbitmq/
+	$(RUN) jukinet schema generate
+	$(RUN) jukinet topology render
+
+.PHONY: check-generated
+check-generated: packages ## Check that the generated files are those of the code
+	$(RUN) jukinet schema check
+	$(RUN) jukinet topology render --check
+
+.PHONY: ci
+ci: ## Run everything that CI runs
+	.ci/run
+
+.PHONY: services-up
+services-up: servers ## Start the private RabbitMQ and PostgreSQL under .jukinet/
+	$(RUN) jukinet services up
+
+.PHONY: services-down
+services-down: packages ## Stop them
+	$(RUN) jukinet services down
+
+.PHONY: clean
+clean: ## Stop the private servers and remove all that was made: .jukinet/, .venv/, caches
+	scripts/clean
+
+.PHONY: help
+help: ## Print this
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | \
+	  while IFS=$$'\t' read -r target text; do printf '  %-17s %s\n' "$$target" "$$text"; done
+
+.PHONY: packages servers tests-ready
+packages:
+	@scripts/bootstrap
+servers:
+	@scripts/bootstrap --servers
+tests-ready:
+	@scripts/bootstrap --tests
