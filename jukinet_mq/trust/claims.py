@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import orjson
 
 from jukinet_mq import envelope
-from jukinet_mq.envelope import CloudEvent, Header
-from jukinet_mq.errors import MalformedEnvelopeError, OversizedDeliveryError, UnknownKindError
+from jukinet_mq.envelope import CloudEvent, Delivery, Header
+from jukinet_mq.errors import (
+    MalformedEnvelopeError,
+    OversizedDeliveryError,
+    PropertyMismatchError,
+    SenderMismatchError,
+    UnknownKindError,
+)
 from jukinet_mq.messages import Kind, find_kind
+from jukinet_mq.routing import RoutingKey
 from jukinet_mq.trust import encoding, signing
 
 
@@ -84,3 +91,36 @@ def known_kind(claim: Claim) -> Kind:
             f"{expected[1]} and a sequence from 1"
         )
     return kind
+
+
+def check_carriage(delivery: Delivery, header: Header, kind: Kind) -> None:
+    """Hold what carried an envelope against its signed header: check 5 of a verification.
+
+    Raises:
+        SenderMismatchError: Routing key or proved login name another sender or recipient.
+        PropertyMismatchError: Exchange or an AMQP property says something else.
+    """
+    routing_key = str(RoutingKey(header.recipient, header.sender, header.kind))
+    if delivery.routing_key != routing_key:
+        found = RoutingKey.parse(delivery.routing_key)
+        raise SenderMismatchError(
+            f"envelope {header.id} came by routing key {found}; its signed content says "
+            f"{routing_key}"
+        )
+    if delivery.user_id != header.sender:
+        raise SenderMismatchError(
+            f"envelope {header.id} of node {header.sender} was published by another login"
+            if delivery.user_id
+            else f"envelope {header.id} came without user_id; the broker has proved no login"
+        )
+    expected = {
+        "exchange": kind.plane.exchange,
+        "message_id": str(header.id),
+        "type": envelope.type_name(header.kind, header.version),
+        "content_type": envelope.CONTENT_TYPE,
+    }
+    for name, value in expected.items():
+        if getattr(delivery, name) != value:
+            raise PropertyMismatchError(
+                f"envelope {header.id}: AMQP {name} is not {value}, as its signed content says"
+            )

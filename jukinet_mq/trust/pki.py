@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from jukinet_mq.nodes import Node, NodeCode
 from jukinet_mq.trust.certificates import key_usage, read_all, read_ca, read_certificates
 from jukinet_mq.trust.keyring import read_private
 from jukinet_mq.trust.keys import Use
+from jukinet_mq.trust.whole_files import WholeFiles, remove_leftovers, written_whole
 
 __all__ = [
     "Issued",
@@ -102,13 +102,15 @@ def init(
         UnsafeKeyFileError: Others than the owner can read the authority's key.
     """
     made, kept = [], []
-    with _locked(root):
-        authority = _open_or_make(root, now=now, valid_for=valid_for)
+    begins, ends = now - BACKDATED, now + valid_for
+    with _locked(root), written_whole() as files:
+        authority = _open_or_make(root, files, now=now, valid_for=valid_for)
         for node in nodes:
             if key_path(root, node.code).exists() and certificate_path(root, node.code).exists():
                 kept.append(node.code)
             else:
-                _issue(root, node.code, authority, begins=now - BACKDATED, ends=now + valid_for)
+                pair = _issue(node.code, authority, begins=begins, ends=ends)
+                _put(root, node.code, files, pair)
                 made.append(node.code)
     return Issued(tuple(made), tuple(kept))
 
@@ -130,36 +132,36 @@ def rotate(
     Raises:
         MissingKeyError: There is no authority at *root*, or a node has no keys yet.
     """
-    with _locked(root):
+    codes = tuple(node.code for node in nodes)
+    begins = now + activation_delay
+    with _locked(root), written_whole() as files:
         authority = _read_authority(root)
-        codes = tuple(node.code for node in nodes)
         for code in codes:
             read_private(key_path(root, code))
-            begins = now + activation_delay
-            _issue(root, code, authority, begins=begins, ends=begins + valid_for, keep=True)
+            secret, public = _issue(code, authority, begins=begins, ends=begins + valid_for)
+            secret += key_path(root, code).read_bytes()
+            public += certificate_path(root, code).read_bytes()
+            _put(root, code, files, (secret, public))
     return Issued(codes, ())
 
 
 def _issue(
-    root: Path,
-    code: NodeCode,
-    authority: _Authority,
-    *,
-    begins: datetime,
-    ends: datetime,
-    keep: bool = False,
-) -> None:
+    code: NodeCode, authority: _Authority, *, begins: datetime, ends: datetime
+) -> tuple[bytes, bytes]:
+    """Return two new private keys and their certificates, both as PEM."""
     keys: tuple[_PrivateKey, ...] = (Ed25519PrivateKey.generate(), X25519PrivateKey.generate())
     certificates = [_certify(key, code, authority, begins=begins, ends=ends) for key in keys]
-    secret = b"".join(map(_pem, keys))
-    public = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)
-    if keep:
-        secret += key_path(root, code).read_bytes()
-        public += certificate_path(root, code).read_bytes()
+    return b"".join(map(_pem, keys)), b"".join(
+        certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates
+    )
+
+
+def _put(root: Path, code: NodeCode, files: WholeFiles, pair: tuple[bytes, bytes]) -> None:
     # The key first: a crash in between leaves a key that nobody uses. The other way round, a
     # certificate could be enrolled, and sealed to, whose private key exists nowhere.
-    _write(key_path(root, code), secret, mode=0o600)
-    _write(certificate_path(root, code), public, mode=0o644)
+    secret, public = pair
+    files.write(key_path(root, code), secret, mode=0o600)
+    files.write(certificate_path(root, code), public, mode=0o644)
 
 
 def _certify(
@@ -181,7 +183,9 @@ def _certify(
     )
 
 
-def _open_or_make(root: Path, *, now: datetime, valid_for: timedelta) -> _Authority:
+def _open_or_make(
+    root: Path, files: WholeFiles, *, now: datetime, valid_for: timedelta
+) -> _Authority:
     if (root / "ca.key.pem").exists() or (root / "ca.cert.pem").exists():
         return _read_authority(root)
     key = Ed25519PrivateKey.generate()
@@ -198,8 +202,9 @@ def _open_or_make(root: Path, *, now: datetime, valid_for: timedelta) -> _Author
         .add_extension(key_usage(None), critical=True)
         .sign(key, None)
     )
-    _write(root / "ca.key.pem", _pem(key), mode=0o600)
-    _write(root / "ca.cert.pem", certificate.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    files.write(root / "ca.key.pem", _pem(key), mode=0o600)
+    files.write(root / "ca.cert.pem", pem, mode=0o644)
     return _Authority(key, certificate)
 
 
@@ -237,30 +242,20 @@ def _pem(key: _PrivateKey) -> bytes:
     )
 
 
-def _write(path: Path, content: bytes, *, mode: int) -> None:
-    """Write a whole file or none, never readable by more than *mode* says."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """Make the directories and keep other processes out of them."""
-    for directory in (root, root / "nodes"):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Make the directories, keep other processes out, clear away what a killed one left."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        for directory in (root, root / "nodes"):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            remove_leftovers(root, root / "nodes")
+            yield
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{root}: keys cannot be written there: {error.strerror}. Nothing was changed."
+        ) from error

@@ -19,9 +19,7 @@ from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope
 from jukinet_mq.errors import (
     ClockSkewError,
     JukinetError,
-    PropertyMismatchError,
     RevokedKeyError,
-    SenderMismatchError,
     UnknownKeyError,
     UnopenableSealError,
     UntrustedSignerError,
@@ -37,9 +35,8 @@ from jukinet_mq.messages import (
     readers_of,
 )
 from jukinet_mq.nodes import Directory, Node, NodeCode
-from jukinet_mq.routing import RoutingKey
 from jukinet_mq.trust import sealing
-from jukinet_mq.trust.claims import Claim, known_kind, take_apart
+from jukinet_mq.trust.claims import Claim, check_carriage, known_kind, take_apart
 from jukinet_mq.trust.keys import EnrolledKey
 from jukinet_mq.trust.sealing import SealingKey
 from jukinet_mq.trust.store import TrustStore
@@ -105,7 +102,9 @@ class Verifier:
         digest = envelope.digest_of(delivery.signed)
         statement = self._authenticate(delivery.signed, at=at)
         try:
-            _check_carriage(delivery, statement)
+            # 5. Sender, signer, login and routing key name one node, and the properties agree.
+            # Stops a captured envelope from being sent again by another login or elsewhere.
+            check_carriage(delivery, statement.header, statement.kind)
             self._check_place(delivery.node, statement)
             self._check_clock(statement, at=at)
             return self._believe(statement, node=delivery.node, digest=digest)
@@ -311,33 +310,3 @@ class Verifier:
             f"the body is sealed to a key of node {node} whose private part is not here. "
             f"Restore the node's key file, then replay."
         )
-
-
-def _check_carriage(delivery: Delivery, said: _Statement) -> None:
-    # 5. Sender, signer, login and routing key name one node. Stops a captured envelope from
-    # being sent again by another login or to another queue.
-    header = said.header
-    routing_key = str(RoutingKey(header.recipient, header.sender, header.kind))
-    if delivery.routing_key != routing_key:
-        found = RoutingKey.parse(delivery.routing_key)
-        raise SenderMismatchError(
-            f"envelope {header.id} came by routing key {found}; its signed content says "
-            f"{routing_key}"
-        )
-    if delivery.user_id != header.sender:
-        raise SenderMismatchError(
-            f"envelope {header.id} of node {header.sender} was published by another login"
-            if delivery.user_id
-            else f"envelope {header.id} came without user_id; the broker has proved no login"
-        )
-    expected = {
-        "exchange": said.kind.plane.exchange,
-        "message_id": str(header.id),
-        "type": envelope.type_name(header.kind, header.version),
-        "content_type": envelope.CONTENT_TYPE,
-    }
-    for name, value in expected.items():
-        if getattr(delivery, name) != value:
-            raise PropertyMismatchError(
-                f"envelope {header.id}: AMQP {name} is not {value}, as its signed content says"
-            )

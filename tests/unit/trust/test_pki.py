@@ -145,6 +145,32 @@ def test_a_node_without_keys_cannot_roll_them(root: Path) -> None:
         pki.rotate(root, [directory().node("270008")], now=NOW)
 
 
+def test_a_run_that_fails_leaves_nothing_half_done(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a name without its content nor a temporary file; the keys before still work."""
+    before = files(root)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ConfigurationError, match="No space"):
+        pki.rotate(root, NODES, now=NOW)
+
+    assert before == files(root)
+
+
+def test_what_a_killed_run_left_is_cleared_away(root: Path) -> None:
+    """A private key under a temporary name does not lie about for ever."""
+    before = files(root)
+    (root / "nodes" / ".131016.key.pem.0a1b2c3d").write_bytes(b"left over")
+
+    pki.init(root, NODES, now=NOW)
+
+    assert before == files(root)
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o777])
 def test_a_private_key_that_others_can_read_is_not_used(root: Path, mode: int) -> None:
     """Neither the node's nor the authority's; the error says what to do."""
