@@ -3,7 +3,7 @@
 One recipient entry per lawful reader, each with an ephemeral key of its own: RFC 7518 §4.6
 wants a new one for every key agreement. The framing is ours, the arithmetic libsodium's
 (X25519) and OpenSSL's (AES). Measured against joserfc in one run: sealing to two readers
-158 µs instead of 376, opening 61 instead of 176 (ADR 3).
+119 µs instead of 245, opening 46 instead of 115 (ADR 3).
 """
 
 from __future__ import annotations

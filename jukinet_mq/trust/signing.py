@@ -1,7 +1,7 @@
 """JWS compact (RFC 7515) with Ed25519 (RFC 8037, RFC 9864) and nothing else.
 
 The framing is ours, the arithmetic libsodium's. Measured against joserfc in one run:
-signing 45 µs instead of 85, verifying 95 instead of 195 (ADR 3). Only `alg` Ed25519 exists
+signing 30 µs instead of 56, verifying 67 instead of 140 (ADR 3). Only `alg` Ed25519 exists
 here, so no header can talk a verifier into another algorithm.
 """
 
