@@ -197,11 +197,13 @@ class MoveOutCertificate(Relocation):
 
     @property
     def erase_on(self) -> date:
-        """The day on which the destination erases it if nobody has filed (Order art. 24-4)."""
+        """The last day on which the destination may hold it unused (Order art. 24-4)."""
         return self.planned_on + timedelta(days=UNUSED_DAYS_MAX)
 
     def check_route(self, *, sender: Node, recipient: Node) -> None:
         """Hold the two areas against the header: former is the sender, planned the recipient.
+
+        An answer to a request may go elsewhere than planned: to where they did file.
 
         Raises:
             UnknownNodeError: No municipality or ward has an area code.
@@ -212,7 +214,7 @@ class MoveOutCertificate(Relocation):
             self.former_area_code,
             self.planned_area_code,
             former=sender,
-            new=recipient,
+            new=recipient if self.request_id is None else None,
             new_field="planned_area_code",
         )
 

@@ -42,7 +42,8 @@ def parse_body(kind: Kind, data: bytes | str) -> Body:
     try:
         return kind.body.model_validate_json(data)
     except ValidationError as error:
-        raise _refusal(kind, error.errors(include_url=False)) from None
+        title = f"{kind.name} v{kind.version}"
+        raise refusal(error.errors(include_url=False), title=title) from None
 
 
 def build_body(kind: Kind, content: Mapping[str, Any] | bytes | str) -> Body:
@@ -65,8 +66,13 @@ def build_body(kind: Kind, content: Mapping[str, Any] | bytes | str) -> Body:
     return parse_body(kind, data)
 
 
-def _refusal(kind: Kind, findings: Sequence[ErrorDetails]) -> RejectedError:
-    """Return the precise error where every finding is of one class, else the general one."""
+def refusal(findings: Sequence[ErrorDetails], *, title: str) -> RejectedError:
+    """Return the precise error where every finding is of one class, else the general one.
+
+    Args:
+        findings: What pydantic found, at least one thing.
+        title: What was read; the text begins with it.
+    """
     causes = [_cause(finding) for finding in findings]
     classes = {MalformedBodyError if cause is None else type(cause) for cause in causes}
     only = causes[0] if len(causes) == 1 else None
@@ -78,7 +84,7 @@ def _refusal(kind: Kind, findings: Sequence[ErrorDetails]) -> RejectedError:
     more = len(findings) - FINDINGS_MAX
     error_class = classes.pop() if len(classes) == 1 else MalformedBodyError
     return error_class(
-        f"{kind.name} v{kind.version}: {said}" + (f"; and {more} more" if more > 0 else ""),
+        f"{title}: {said}" + (f"; and {more} more" if more > 0 else ""),
         **{**facts, "field": _path(findings[0])},
     )
 
