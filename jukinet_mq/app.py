@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -59,13 +59,16 @@ def settings() -> Settings:
 class Trusting:
     """The present snapshot of a tier's trust store, for everyone who needs one."""
 
-    snapshot: TrustStore
-    verifiers: list[Verifier]
+    keyring: KeyRing
+    snapshot: TrustStore = field(default_factory=TrustStore)
+    verifiers: list[Verifier] = field(default_factory=list)
 
     async def refresh(self, database: Database) -> None:
-        """Read the trust store anew; revocations become effective here."""
+        """Read the trust store anew; revocations and rolled keys become effective here."""
         async with database.transaction() as tx:
             keys = await trust.load(tx)
+        if {key.kid for key in keys} != {key.kid for key in self.snapshot.keys}:
+            self.keyring.forget()
         self.snapshot = TrustStore.from_keys(keys)
         for verifier in self.verifiers:
             verifier.trust(self.snapshot)
@@ -84,7 +87,6 @@ class Room:
     database: Database
     directory: Directory
     trusting: Trusting
-    keyring: KeyRing
     publisher: Publisher
 
 
@@ -92,13 +94,14 @@ class Room:
 async def open_room(given: Settings, tier: Tier, *, clock: Clock = utc_now) -> AsyncIterator[Room]:
     """Open a tier's database and read its trust store."""
     async with Database(given.database_url(tier), clock=clock) as database:
-        trusting = Trusting(TrustStore(), [])
+        trusting = Trusting(KeyRing(given.trust))
         await trusting.refresh(database)
-        keyring = KeyRing(given.trust)
         publisher = Publisher(
-            directory(), trust=lambda: trusting.snapshot, signing_key=keyring.signing_key
+            directory(),
+            trust=lambda: trusting.snapshot,
+            signing_key=trusting.keyring.signing_key,
         )
-        yield Room(tier, database, directory(), trusting, keyring, publisher)
+        yield Room(tier, database, directory(), trusting, publisher)
 
 
 def workers(given: Settings, room: Room, nodes: Sequence[NodeCode] | None) -> list[Worker]:
@@ -126,7 +129,7 @@ def _worker(
     nodes: Sequence[NodeCode],
     relays: Sequence[NodeCode] | None,
 ) -> Worker:
-    verifier = Verifier(room.directory, room.trusting.snapshot, room.keyring.sealing_keys)
+    verifier = Verifier(room.directory, room.trusting.snapshot, room.trusting.keyring.sealing_keys)
     room.trusting.verifiers.append(verifier)
     chores = [Chore(TRUST_EVERY, partial(room.trusting.refresh, room.database))]
     if room.tier is Tier.MUNICIPALITY:

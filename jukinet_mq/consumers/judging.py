@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope, digest_of
-from jukinet_mq.errors import RejectedError, UntrustedError
+from jukinet_mq.errors import RejectedError, SenderMismatchError, UntrustedError
 from jukinet_mq.messages import IdentityForward
 from jukinet_mq.nodes import NATIONAL_NODE, Directory, NodeCode
 from jukinet_mq.store.inbox import Arrival, Key
@@ -70,23 +70,22 @@ def _unwrap(
 def answerable(held: Held) -> tuple[Key, bytes] | None:
     """Say whom a rejection can be told, and about which bytes; None where nobody is known.
 
-    After a valid signature the sender is known. Before it, only the login that the broker has
-    proved is, and only if the envelope claims to be that login's.
+    The sender is known after a valid signature, or where the broker has proved the login that
+    the envelope claims. A good envelope that another login has sent again is not the sender's
+    doing, and is not answered.
     """
     delivery, facts = held.delivery, held.error.facts
-    header = facts.get("header")
+    digest = digest_of(delivery.signed)
+    header = facts.get("header", facts.get("claimed"))
     if isinstance(header, Header):
-        return Key(header.id, delivery.node, header.sender), digest_of(delivery.signed)
-    claimed = facts.get("claimed")
-    if delivery.user_id is None:
+        signed_so = "header" in facts and not isinstance(held.error, SenderMismatchError)
+        if signed_so or delivery.user_id == header.sender:
+            return Key(header.id, delivery.node, header.sender), digest
         return None
-    sender = NodeCode(delivery.user_id)
-    if isinstance(claimed, Header) and claimed.sender == sender:
-        return Key(claimed.id, delivery.node, sender), digest_of(delivery.signed)
     message_id = _uuid(delivery.message_id)
-    if message_id is None:
+    if delivery.user_id is None or message_id is None:
         return None
-    return Key(message_id, delivery.node, sender), digest_of(delivery.signed)
+    return Key(message_id, delivery.node, NodeCode(delivery.user_id)), digest
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -141,7 +141,7 @@ class Verifier:
             raise
 
     def reopen(self, signed: bytes, *, node: NodeCode) -> VerifiedEnvelope:
-        """Return an envelope of *node*'s own archive again, without asking who signed it.
+        """Return an envelope of a reader's own archive again, without asking who signed it.
 
         It was verified before it was archived, and nobody can write there but by that way; its
         key may have ended or been revoked since. Never for bytes from anywhere else.
@@ -150,14 +150,17 @@ class Verifier:
             UntrustedError: Not an envelope of ours, or a body that no longer opens.
         """
         claim = take_apart(signed)
-        sender, recipient = self._parties(claim.header)
+        kind = known_kind(claim)
+        data = claim.data
+        if kind.sealed:
+            data = self._open(sealing.read(claim.event.data), node=node)
         return VerifiedEnvelope(
             header=claim.header,
-            plane=(kind := known_kind(claim)).plane,
+            plane=kind.plane,
             signed=signed,
             digest=envelope.digest_of(signed),
             key_id=claim.compact.kid,
-            body=self._content(claim, kind, sender, recipient, node=node),
+            body=parse_body(kind, data),
         )
 
     def _authenticate(self, signed: bytes, *, at: datetime) -> _Statement:
@@ -271,22 +274,16 @@ class Verifier:
     def _body(self, said: _Statement, *, node: NodeCode) -> Body | None:
         # 8. The body, where this node reads it. Stops content that breaks its kind's
         # schema or names another route than its envelope, and readers without a right.
+        data = said.claim.data
         if said.kind.sealed:
             readers = readers_of(said.kind, said.recipient, self._directory)
-            self._check_readers(sealing.read(said.claim.event.data), readers, said.header)
-        return self._content(said.claim, said.kind, said.sender, said.recipient, node=node)
-
-    def _content(
-        self, claim: Claim, kind: Kind, sender: Node, recipient: Node, *, node: NodeCode
-    ) -> Body | None:
-        """Return the body, opened where it is sealed; None where *node* may not open it."""
-        data = claim.data
-        if kind.sealed:
-            if node not in readers_of(kind, recipient, self._directory):
+            sealed = sealing.read(said.claim.event.data)
+            self._check_readers(sealed, readers, said.header)
+            if node not in readers:
                 return None
-            data = self._open(sealing.read(claim.event.data), node=node)
-        body = parse_body(kind, data)
-        body.check_route(sender=sender, recipient=recipient)
+            data = self._open(sealed, node=node)
+        body = parse_body(said.kind, data)
+        body.check_route(sender=said.sender, recipient=said.recipient)
         return body
 
     def _check_readers(

@@ -1,0 +1,212 @@
+"""Outbox to broker on the real broker: in order, confirmed, by several relays, never given up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import aio_pika
+import orjson
+import pytest
+
+from jukinet_mq.broker.connection import Link, supervise
+from jukinet_mq.broker.publishing import ConfirmingPublisher
+from jukinet_mq.errors import UnroutableError
+from jukinet_mq.identifiers import synthetic_resident_code
+from jukinet_mq.messages import IdentityUpdate
+from jukinet_mq.nodes import Tier
+from jukinet_mq.producers.publisher import Draft
+from jukinet_mq.producers.relay import relay_window, run_relay
+from jukinet_mq.routing import Plane
+from jukinet_mq.services import Endpoints
+from jukinet_mq.store.listening import Bell
+from jukinet_mq.trust import signing
+from tests.fixtures.country import CHIYODA, HAKODATE, HOKKAIDO, SAPPORO, TOKYO, Country
+from tests.fixtures.virtual_hosts import VirtualHost
+
+WAITING = "SELECT count(*) FROM outbox WHERE relayed_at IS NULL"
+
+
+@pytest.fixture
+async def channel(vhost: VirtualHost) -> AsyncIterator[aio_pika.abc.AbstractChannel]:
+    """The administrator's channel in a virtual host with the three planes' exchanges."""
+    connection = await aio_pika.connect(vhost.amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        for plane in Plane:
+            await channel.declare_exchange(plane.exchange, "topic", durable=True)
+        yield channel
+
+
+async def inbox(channel: aio_pika.abc.AbstractChannel, binding: str) -> aio_pika.abc.AbstractQueue:
+    """Declare a queue that takes the identity plane's *binding*."""
+    queue = await channel.declare_queue(
+        f"q.{binding}", durable=True, arguments={"x-queue-type": "quorum"}
+    )
+    await queue.bind("juki.identity", binding)
+    return queue
+
+
+def link(services: Endpoints, vhost: VirtualHost) -> Link:
+    parts = urlsplit(vhost.amqp_url)
+    return Link((vhost.amqp_url,), services.admin_user, str(parts.password))
+
+
+@asynccontextmanager
+async def publisher(services: Endpoints, vhost: VirtualHost) -> AsyncIterator[ConfirmingPublisher]:
+    """A confirming publisher; the administrator may speak for any node here."""
+    where = link(services, vhost)
+    connection = await aio_pika.connect(where.addressed(vhost.amqp_url))
+    async with connection:
+        yield await ConfirmingPublisher.open(connection)
+
+
+def draft(country: Country, number: int) -> Draft:
+    sender, recipient = [(CHIYODA, TOKYO), (SAPPORO, HOKKAIDO), (HAKODATE, HOKKAIDO)][number % 3]
+    body = IdentityUpdate.example().model_copy(
+        update={"resident_code": synthetic_resident_code(number), "area_code": sender}
+    )
+    if sender == SAPPORO:
+        body = body.model_copy(update={"area_code": "011011"})
+    return Draft(sender, recipient, body, country.now)
+
+
+async def drain(queue: aio_pika.abc.AbstractQueue, count: int) -> list[tuple[str, int, str]]:
+    """Take *count* messages: (sender, sequence, message id) in the order of their arrival."""
+    got: list[tuple[str, int, str]] = []
+    async with queue.iterator(timeout=20) as messages:
+        async for message in messages:
+            event = orjson.loads(signing.read(message.body).payload)
+            got.append((event["source"], int(event["sequence"]), event["id"]))
+            await message.ack()
+            if len(got) == count:
+                return got
+    return got
+
+
+async def test_envelopes_reach_the_queue_in_order_and_leave_the_outbox(
+    country: Country, services: Endpoints, vhost: VirtualHost,
+    channel: aio_pika.abc.AbstractChannel,
+) -> None:  # fmt: skip
+    """Every pair's numbers arrive ascending, and nothing waits any more."""
+    queue = await inbox(channel, "#")
+    sent = await country.publish(*(draft(country, n) for n in range(60)))
+
+    async with publisher(services, vhost) as publishing:
+        assert (60, 0) == await relay_window(country.databases[Tier.MUNICIPALITY], publishing)
+
+    arrived = await drain(queue, 60)
+    assert {str(e.header.id) for e in sent} == {message_id for _, _, message_id in arrived}
+    by_sender = defaultdict(list)
+    for sender, sequence, _ in arrived:
+        by_sender[sender].append(sequence)
+    assert all(numbers == list(range(1, 21)) for numbers in by_sender.values())
+    assert [(0,)] == await country.fetch(Tier.MUNICIPALITY, WAITING)
+
+
+async def test_unroutable_envelope_stays_in_the_outbox_and_goes_out_later(
+    country: Country, services: Endpoints, vhost: VirtualHost,
+    channel: aio_pika.abc.AbstractChannel,
+) -> None:  # fmt: skip
+    """Without a queue for its key the broker returns it; the relay keeps it until there is one."""
+    tokyo = await inbox(channel, "13.130001.#")
+    await country.publish(draft(country, 0), draft(country, 1))
+    database = country.databases[Tier.MUNICIPALITY]
+
+    async with publisher(services, vhost) as publishing:
+        assert (1, 1) == await relay_window(database, publishing)
+        assert (0, 1) == await relay_window(database, publishing)
+        hokkaido = await inbox(channel, "01.010006.#")
+        assert (1, 0) == await relay_window(database, publishing)
+
+    assert [CHIYODA] == [sender for sender, _, _ in await drain(tokyo, 1)]
+    assert [SAPPORO] == [sender for sender, _, _ in await drain(hokkaido, 1)]
+
+
+async def test_refusal_names_the_routing_key(
+    country: Country, services: Endpoints, vhost: VirtualHost,
+    channel: aio_pika.abc.AbstractChannel,
+) -> None:  # fmt: skip
+    """The reason of a returned publish is `unroutable`."""
+    sent = await country.publish(draft(country, 0))
+
+    async with publisher(services, vhost) as publishing:
+        (answer,) = await publishing.publish(sent)
+
+    assert isinstance(answer, UnroutableError)
+    assert "13.130001.13.131016.identity-update" in str(answer)
+
+
+async def test_relays_side_by_side_double_nothing_and_keep_each_pairs_order(
+    country: Country, services: Endpoints, vhost: VirtualHost,
+    channel: aio_pika.abc.AbstractChannel,
+) -> None:  # fmt: skip
+    """Four relays on one outbox publish each envelope once, each pair in its order."""
+    queue = await inbox(channel, "#")
+    database = country.databases[Tier.MUNICIPALITY]
+    for start in range(0, 900, 30):
+        await country.publish(*(draft(country, n) for n in range(start, start + 30)))
+
+    async def relay() -> None:
+        async with publisher(services, vhost) as publishing:
+            while [(0,)] != await country.fetch(Tier.MUNICIPALITY, WAITING):
+                await relay_window(database, publishing)
+
+    await asyncio.gather(*(relay() for _ in range(4)))
+
+    arrived = await drain(queue, 900)
+    assert 900 == len({message_id for _, _, message_id in arrived})
+    by_sender = defaultdict(list)
+    for sender, sequence, _ in arrived:
+        by_sender[sender].append(sequence)
+    assert all(numbers == sorted(numbers) for numbers in by_sender.values())
+    assert 900 == sum(map(len, by_sender.values()))
+
+
+async def test_relay_of_one_node_leaves_the_others_envelopes(
+    country: Country, services: Endpoints, vhost: VirtualHost,
+    channel: aio_pika.abc.AbstractChannel,
+) -> None:  # fmt: skip
+    """A node that logs in as itself relays its own envelopes only."""
+    queue = await inbox(channel, "#")
+    await country.publish(*(draft(country, n) for n in range(9)))
+
+    async with publisher(services, vhost) as publishing:
+        database = country.databases[Tier.MUNICIPALITY]
+        assert (3, 0) == await relay_window(database, publishing, nodes=[HAKODATE])
+
+    assert {HAKODATE} == {sender for sender, _, _ in await drain(queue, 3)}
+
+
+async def test_relay_goes_on_after_its_connection_is_closed_by_the_broker(
+    country: Country, services: Endpoints, vhost: VirtualHost,
+    channel: aio_pika.abc.AbstractChannel,
+) -> None:  # fmt: skip
+    """A lost connection is rebuilt; what was published meanwhile goes out once."""
+    queue = await inbox(channel, "#")
+    database = country.databases[Tier.MUNICIPALITY]
+    stop, up = asyncio.Event(), asyncio.Event()
+    connections = []
+    bell = Bell(database.url)
+
+    async def session(connection: aio_pika.abc.AbstractConnection) -> None:
+        connections.append(connection)
+        up.set()
+        publishing = await ConfirmingPublisher.open(connection)
+        await run_relay(database, publishing, wait=bell.wait, stop=stop)
+
+    running = asyncio.create_task(supervise(link(services, vhost), session, stop=stop))
+    await asyncio.wait_for(up.wait(), 10)
+    await country.publish(draft(country, 0))
+    assert [CHIYODA] == [sender for sender, _, _ in await drain(queue, 1)]
+    await connections[0].close()
+    await country.publish(draft(country, 3))
+
+    assert [(CHIYODA, 2)] == [arrival[:2] for arrival in await drain(queue, 1)]
+    stop.set()
+    bell.ring()
+    await asyncio.wait_for(running, 10)
+    await bell.close()
