@@ -109,6 +109,10 @@ class Ages:
         """Return the age of who was born then."""
         return (self.today - born).days / DAYS_OF_A_YEAR
 
+    def is_adult(self, born: date) -> bool:
+        """Tell whether who was born then is 18 or older."""
+        return self.years(born) >= _ADULT
+
     def sex(self, random: Random) -> Sex:
         """Return a sex as among movers."""
         men = random.random() * (1 + MEN_TO_A_WOMAN) < MEN_TO_A_WOMAN

@@ -40,8 +40,6 @@ FOREIGN_SHARE: Final = 0.03
 """Foreign residents among all: some 3.6 of 124 million, rounded."""
 CARD_SHARE: Final = 0.7
 """Residents who hold a card: 89 million in July 2023."""
-FOREIGN_SHARE_OF_TRAVELLERS: Final = 0.8
-"""Foreign residents among those who come from abroad or go there; an assumption."""
 BIRTH_YEAR_ONLY: Final = 0.004
 """Foreign residents whose day of birth is not known; an assumption."""
 
@@ -220,8 +218,14 @@ class Population:
         self._next += 1
         return self._next - 1
 
-    def person(self, *, lifespan: Lifespan = Lifespan.MOVERS) -> Resident:
+    def person(
+        self, *, lifespan: Lifespan = Lifespan.MOVERS, foreign_share: float | None = None
+    ) -> Resident:
         """Return one resident of the ages of *lifespan*.
+
+        Args:
+            lifespan: Which ages.
+            foreign_share: Chance of a foreign resident, 0 to 1; None for the population's.
 
         Raises:
             SyntheticRangeError: All numbers are used.
@@ -231,17 +235,8 @@ class Population:
         else:
             born = self._ages.draw(self._random, lifespan)
             member = Member(self._ages.sex(self._random), born, HEAD)
-        return self._resident(member, self._family(member, self._foreign_share))
-
-    def traveller(self) -> Resident:
-        """Return an adult who comes from abroad or goes there: mostly a foreign resident.
-
-        Raises:
-            SyntheticRangeError: All numbers are used.
-        """
-        born = self._ages.draw(self._random, Lifespan.ADULT)
-        member = Member(self._ages.sex(self._random), born, HEAD)
-        return self._resident(member, self._family(member, FOREIGN_SHARE_OF_TRAVELLERS))
+        share = self._foreign_share if foreign_share is None else foreign_share
+        return self._resident(member, self._family(member, share))
 
     def household(self, size: int | None = None, *, card_holder: bool = False) -> Household:
         """Return people who move together.
@@ -284,7 +279,7 @@ class Population:
         self, member: Member, family: _Family, *, of: int = 1, holds_card: bool = False
     ) -> Resident:
         number, today, random = self.take_number(), self._ages.today, self._random
-        foreign = family.surname is None
+        foreign, adult = family.surname is None, self._ages.is_adult(member.born)
         card = None
         if holds_card or random.random() < CARD_SHARE:
             card = issue_card(member, number=number, today=today, random=random)
@@ -295,7 +290,7 @@ class Population:
             name=self._name(member, family),
             alias_since=max(since, member.born),
             born=member.born,
-            year_only=foreign and random.random() < BIRTH_YEAR_ONLY,
+            year_only=foreign and adult and random.random() < BIRTH_YEAR_ONLY,
             sex=member.sex,
             relationship=member.relationship,
             domicile=family.domicile,
