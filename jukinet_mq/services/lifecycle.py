@@ -71,7 +71,8 @@ class Services:
         with self._lock():
             # Stopping must not need a password: a damaged file must not keep a server alive.
             servers = self._servers(Credentials())
-            _in_parallel([server.stop for server in servers])
+            # What is thrown away need not be left in order.
+            _in_parallel([server.kill if purge else server.stop for server in servers])
             if purge:
                 for server in servers:
                     server.remove()

@@ -143,6 +143,10 @@ class Server(ABC):
         """End a server that does not answer (yet); both bear being killed at any time."""
         self.stop(patience_seconds=BREAK_OFF_SECONDS_MAX)
 
+    def kill(self) -> None:
+        """End a server whose data nobody wants any more."""
+        self.stop(patience_seconds=0)
+
     def remove(self) -> None:
         """Remove everything that the stopped server kept."""
         remove_place(self._link)
