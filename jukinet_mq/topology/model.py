@@ -21,32 +21,31 @@ Argument = str | int
 
 @dataclass(frozen=True, slots=True, order=True)
 class Exchange:
-    """A durable exchange."""
+    """An exchange; ours are durable and have no argument, least of all an alternate exchange."""
 
     name: str
     type: str
+    arguments: tuple[tuple[str, Argument], ...] = ()
+    durable: bool = True
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Queue:
-    """A durable queue; `arguments` are sorted by name and hold its `x-queue-type`."""
+    """A queue; `arguments` are sorted by name and always name its `x-queue-type`."""
 
     name: str
     arguments: tuple[tuple[str, Argument], ...]
-
-    @property
-    def type(self) -> str:
-        """`quorum`, or what else a broker may hold under this name."""
-        return str(dict(self.arguments).get("x-queue-type", "classic"))
+    durable: bool = True
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Binding:
-    """One route from an exchange to a queue."""
+    """One route; ours lead to queues, a broker may hold one to an exchange too."""
 
     exchange: str
-    queue: str
+    destination: str
     key: str
+    destination_type: str = "queue"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -97,8 +97,8 @@ def _objects(topology: Topology, vhost: str) -> dict[str, list[dict[str, Any]]]:
             {
                 "source": binding.exchange,
                 "vhost": vhost,
-                "destination": binding.queue,
-                "destination_type": "queue",
+                "destination": binding.destination,
+                "destination_type": binding.destination_type,
                 "routing_key": binding.key,
                 "arguments": {},
             }
