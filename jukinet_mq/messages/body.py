@@ -6,6 +6,7 @@ A new kind is one subclass with its class variables, one line in `catalogue.py` 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -103,9 +104,9 @@ class Body(Record):
         """
 
     @classmethod
+    @abstractmethod
     def example(cls) -> Self:
         """Return a valid body about nobody: numbers of the documented test ranges only."""
-        raise NotImplementedError
 
     def dump_json(self) -> bytes:
         """Return the body as compact UTF-8 JSON; a field that has no value is left out."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jukinet_mq.nodes import Node
 
 ORIGINALS_MAX: Final = 64
-"""Envelopes in one forward; some 60 of today's size fill the 256 KiB of an envelope."""
+"""Envelopes in one forward; 64 ordinary ones (2.2 kB each) make 190 of the 256 KiB allowed."""
 
 
 class IdentityUpdate(Person, Body):

@@ -100,7 +100,7 @@ def opened(node: RunNode, captured: Capture, reader: Path | None = None) -> Any:
 def test_a_stranger_verifies_opens_and_validates_every_kind(
     kind: Kind, node: RunNode, tmp_path: Path
 ) -> None:
-    """With npm jose and ajv, verification, opening and validation agree; every lawful reader reads the same body."""
+    """Npm packages jose and ajv suffice, and every lawful reader reads the same body."""
     captured = capture(kind.body.example(), tmp_path)
 
     for reader in captured.readers or (None,):
