@@ -137,6 +137,36 @@ class OversizedEnvelopeError(RejectedError):
     reason = "envelope_oversized"
 
 
+class EventReusedError(RejectedError):
+    """Another event was already filed under this id at this municipality."""
+
+    reason = "event_id_reused"
+
+
+class CardPrivilegeLostError(RejectedError):
+    """A card-based move-in was filed too late; it needs the paper certificate (Order 24-2)."""
+
+    reason = "card_privilege_lost"
+
+
+class CertificateUsedError(RejectedError):
+    """Somebody of a card-based move-in has filed with this certificate before."""
+
+    reason = "certificate_used"
+
+
+class CertificateMismatchError(RejectedError):
+    """No one certificate names everybody of a card-based move-in."""
+
+    reason = "certificate_mismatch"
+
+
+class DiscardedByOperatorError(RejectedError):
+    """An operator has discarded a parked envelope; nothing will come of it."""
+
+    reason = "discarded_by_operator"
+
+
 class UnknownEventError(RejectedError):
     """No event or envelope has this id here."""
 

@@ -125,6 +125,13 @@ WORKER_STOPPED = _declare("worker.stopped", Level.INFO, "A worker has ended.", "
 TRUST_REFRESHED = _declare(
     "trust.refreshed", Level.DEBUG, "The trust store was read again.", "keys", "revoked"
 )
+FILING_REFUSED = _declare(
+    "filing.refused",
+    Level.WARNING,
+    "A certificate came and cannot complete the filing that waited for it.",
+    "event_id",
+    "message_id",
+)
 CERTIFICATES_ERASED = _declare(
     "certificates.erased", Level.INFO, "Unused move-out certificates are erased.", "erased"
 )
