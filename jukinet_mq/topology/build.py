@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, assert_never
 
+from jukinet_mq.errors import ConfigurationError
 from jukinet_mq.nodes import Tier
 from jukinet_mq.routing import Plane, prefecture_word
 from jukinet_mq.topology.model import (
@@ -11,13 +12,17 @@ from jukinet_mq.topology.model import (
     Argument,
     Binding,
     Exchange,
+    Permission,
     Queue,
+    TopicPermission,
     Topology,
     queue_name,
 )
+from jukinet_mq.topology.pattern import LENGTH_MAX as PATTERN_LENGTH_MAX
 from jukinet_mq.topology.permissions import (
     OPERATORS,
     Centre,
+    Login,
     logins,
     operators_permission,
     permission,
@@ -65,8 +70,12 @@ def build(
 ) -> Topology:
     """Return what the broker must hold, for the nation or only for *nodes*.
 
-    With *nodes*, other nodes have no queue, no binding and no login, and a centre hosts
-    those of its nodes that are among them; all exchanges are there.
+    With *nodes*, other nodes have no queue, no binding and no login, and a centre that hosts
+    none of them is left out; all exchanges are there.
+
+    Raises:
+        ConfigurationError: A centre hosts so mixed a set that the broker would not take the
+            list of it.
     """
     chosen = directory.nodes() if nodes is None else tuple(nodes)
     ours = tuple(logins(directory, nodes=chosen, centres=centres))
@@ -87,9 +96,9 @@ def build(
             )
         ),
         users=tuple(sorted([OPERATORS, *(login.user for login in ours)])),
-        permissions=tuple(sorted([operators_permission(), *map(permission, ours)])),
+        permissions=tuple(sorted([operators_permission(), *map(_permission, ours)])),
         topic_permissions=tuple(
-            sorted(allowed for login in ours for allowed in topic_permissions(login))
+            sorted(allowed for login in ours for allowed in _topic_permissions(login))
         ),
     )
 
@@ -112,6 +121,26 @@ def binding_keys(node: Node, plane: Plane) -> Iterator[str]:
             yield addressed
         case _:
             assert_never(plane)
+
+
+def _permission(login: Login) -> Permission:
+    given = permission(login)
+    _check_length(login, given.read)
+    return given
+
+
+def _topic_permissions(login: Login) -> Iterator[TopicPermission]:
+    for given in topic_permissions(login):
+        _check_length(login, given.write)
+        yield given
+
+
+def _check_length(login: Login, pattern: str) -> None:
+    if len(pattern) > PATTERN_LENGTH_MAX:
+        raise ConfigurationError(
+            f"the permission of {login.user.name} takes {len(pattern)} bytes, and RabbitMQ 4.3 "
+            f"takes {PATTERN_LENGTH_MAX}; let the centre host whole prefectures, or split it"
+        )
 
 
 def _exchange(plane: Plane) -> Exchange:

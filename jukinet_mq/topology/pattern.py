@@ -1,7 +1,8 @@
 """Regular expressions that the broker evaluates; valid in PCRE and in Python alike.
 
 RabbitMQ compiles a topic permission anew at every publish whose key is not among the
-channel's last 12, so a pattern's length is paid for by every envelope (ADR 0004 has figures).
+channel's last 12, so a pattern's length is paid for by every envelope, and RabbitMQ 4.3 takes
+none of more than 1,024 bytes (ADR 0004 has figures).
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from jukinet_mq.nodes import NATIONAL_NODE, NATIONAL_PREFECTURE, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+LENGTH_MAX: Final = 1024
+"""Bytes of a pattern that every supported RabbitMQ accepts."""
 
 _TAILS: Final = {
     frozenset({Tier.MUNICIPALITY}): r"(?!000)\d{4}",
@@ -55,13 +59,18 @@ def addresses(tiers: Collection[Tier], *, group: str) -> str:
     return one_of(choices)
 
 
-def queue_pattern(tier: Tier) -> str:
-    """Return a pattern of the queue names that all nodes of *tier* have."""
+def municipalities_of(prefecture: str) -> str:
+    """Return a pattern of the `<prefecture>.<code>` that a prefecture's municipalities have."""
+    return rf"{prefecture}\.{prefecture}{_TAILS[frozenset({Tier.MUNICIPALITY})]}"
+
+
+def queue_pattern(tier: Tier, *, prefecture: str = r"\d\d") -> str:
+    """Return a pattern of the queue names that all nodes of *tier* have, anywhere or there."""
     match tier:
         case Tier.MUNICIPALITY:
-            return rf"cs\.\d\d{_TAILS[frozenset({tier})]}"
+            return rf"cs\.{prefecture}{_TAILS[frozenset({tier})]}"
         case Tier.PREFECTURE:
-            return r"pref\.\d\d"
+            return rf"pref\.{prefecture}"
         case Tier.NATIONAL:
             return NATIONAL_NODE
         case _:

@@ -26,7 +26,7 @@ from jukinet_mq.topology.model import (
     User,
     queue_name,
 )
-from jukinet_mq.topology.pattern import addresses, exactly, one_of, queue_pattern
+from jukinet_mq.topology.pattern import addresses, exactly, municipalities_of, one_of, queue_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -66,11 +66,13 @@ class Login:
         user: Its name and tags.
         nodes: For whom it may publish and consume, by tier.
         whole_tiers: Tiers of which it hosts every node of the nation.
+        whole_prefectures: Prefectures of which it hosts every municipality.
     """
 
     user: User
     nodes: Mapping[Tier, tuple[Node, ...]]
-    whole_tiers: frozenset[Tier]
+    whole_tiers: frozenset[Tier] = frozenset()
+    whole_prefectures: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +133,43 @@ def _keeper(keeper: Keeper, kind: Kind) -> frozenset[Tier]:
 def logins(
     directory: Directory, *, nodes: Iterable[Node], centres: Iterable[Centre]
 ) -> Iterator[Login]:
-    """Yield a login per node, and one per centre that hosts any of *nodes*."""
-    wanted = {node.code: node for node in nodes}
-    for node in wanted.values():
-        yield Login(User(node.code), {node.tier: (node,)}, frozenset())
-    sizes = Counter(node.tier for node in directory.nodes())
+    """Yield a login per node, and one, for all that it hosts, per centre that hosts any of them."""
+    wanted: set[str] = set()
+    for node in nodes:
+        wanted.add(node.code)
+        yield Login(User(node.code), {node.tier: (node,)})
+    everywhere = Counter(map(_place, directory.nodes()))
     for centre in centres:
-        hosted: dict[Tier, tuple[Node, ...]] = {}
-        for node in centre.nodes(directory):
-            if node.code in wanted:
-                hosted[node.tier] = (*hosted.get(node.tier, ()), node)
-        whole = frozenset(tier for tier, found in hosted.items() if len(found) == sizes[tier])
-        if hosted:
-            yield Login(User(centre.name, (IMPERSONATOR,)), hosted, whole)
+        hosted = centre.nodes(directory)
+        if any(node.code in wanted for node in hosted):
+            yield _centre_login(centre, hosted, everywhere)
+
+
+def _centre_login(
+    centre: Centre, hosted: tuple[Node, ...], everywhere: Counter[tuple[Tier, str]]
+) -> Login:
+    here = Counter(map(_place, hosted))
+    by_tier = {tier: tuple(n for n in hosted if n.tier is tier) for tier in Tier}
+    return Login(
+        User(centre.name, (IMPERSONATOR,)),
+        {tier: nodes for tier, nodes in by_tier.items() if nodes},
+        whole_tiers=frozenset(
+            tier for tier in Tier if all(here[at] == everywhere[at] for at in _at(tier, everywhere))
+        ),
+        whole_prefectures=frozenset(
+            prefecture
+            for tier, prefecture in here
+            if tier is Tier.MUNICIPALITY and here[tier, prefecture] == everywhere[tier, prefecture]
+        ),
+    )
+
+
+def _place(node: Node) -> tuple[Tier, str]:
+    return node.tier, node.prefecture
+
+
+def _at(tier: Tier, places: Iterable[tuple[Tier, str]]) -> Iterator[tuple[Tier, str]]:
+    return (place for place in places if place[0] is tier)
 
 
 def permission(login: Login) -> Permission:
@@ -151,18 +177,21 @@ def permission(login: Login) -> Permission:
     exchanges = [
         plane.exchange for plane, senders in routes().items() if senders.keys() & login.nodes.keys()
     ]
-    queues = [
-        queue_pattern(tier)
-        if tier in login.whole_tiers
-        else exactly(queue_name(node) for node in nodes)
-        for tier, nodes in login.nodes.items()
-    ]
     return Permission(
         user=login.user.name,
         configure=NOTHING,
         write=f"^{one_of(map(re.escape, exchanges))}$",
-        read=f"^{one_of(queues)}$",
+        read=f"^{one_of(_queues(login, tier) for tier in login.nodes)}$",
     )
+
+
+def _queues(login: Login, tier: Tier) -> str:
+    """Return a pattern of the queues of *login*'s nodes of *tier*, as short as is exact."""
+    if tier in login.whole_tiers:
+        return queue_pattern(tier)
+    listed, whole = _split(login, tier)
+    choices = [queue_pattern(tier, prefecture=prefecture) for prefecture in whole]
+    return one_of([*choices, *([exactly(map(queue_name, listed))] if listed else [])])
 
 
 def operators_permission() -> Permission:
@@ -193,4 +222,15 @@ def _sender(login: Login, tier: Tier) -> str:
         return rf"{nodes[0].prefecture}\.{{username}}"
     if tier in login.whole_tiers:
         return addresses({tier}, group=f"of_{tier.value}")
-    return exactly(f"{node.prefecture}.{node.code}" for node in nodes)
+    listed, whole = _split(login, tier)
+    words = [f"{node.prefecture}.{node.code}" for node in listed]
+    choices = [municipalities_of(prefecture) for prefecture in whole]
+    return one_of([*choices, *([exactly(words)] if words else [])])
+
+
+def _split(login: Login, tier: Tier) -> tuple[list[Node], list[str]]:
+    """Return the nodes to be listed, and the prefectures whose municipalities need no list."""
+    if tier is not Tier.MUNICIPALITY:
+        return list(login.nodes[tier]), []
+    whole = login.whole_prefectures
+    return [n for n in login.nodes[tier] if n.prefecture not in whole], sorted(whole)
