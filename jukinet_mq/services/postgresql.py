@@ -72,6 +72,7 @@ local all all scram-sha-256
 host all all {LOOPBACK}/32 scram-sha-256
 """
 
+_OWN_CONFIGURATION = "jukinet.conf"
 _SOCKET_PORT = 5432
 # sun_path of sockaddr_un, with its final zero, is 108 bytes on Linux and 104 on macOS.
 _SOCKET_PATH_BYTES_MAX = 103
@@ -142,7 +143,7 @@ class PostgreSQL(Server):
             sockets="" if self._wants_ports() else str(self._sockets).replace("'", "''"),
             compression="lz4" if self._knows_lz4() else "on",
         )
-        write_private(self._data / "postgresql.conf", configuration, self._owner)
+        write_private(self._data / _OWN_CONFIGURATION, configuration, self._owner)
         write_private(self._data / "pg_hba.conf", _ACCESS, self._owner)
 
     def _initialise(self) -> None:
@@ -167,6 +168,10 @@ class PostgreSQL(Server):
         if made.returncode != 0:
             msg = f"initdb failed with exit code {made.returncode}:\n{made.stderr.strip()}"
             raise ServicesUnavailableError(msg)
+        # What initdb found out about this machine (its shared memory, for one) stays in force.
+        with (unfinished / "postgresql.conf").open("a") as file:
+            file.write(f"\ninclude '{_OWN_CONFIGURATION}'\n")
+        write_private(unfinished / _OWN_CONFIGURATION, "", self._owner)
         unfinished.rename(self._data)
 
     def _knows_lz4(self) -> bool:
