@@ -81,8 +81,7 @@ CREATE TABLE certificate_person (
     sender        text NOT NULL,
     message_id    uuid NOT NULL,
     used_by       uuid,
-    PRIMARY KEY (resident_code, node, sender, message_id),
-    FOREIGN KEY (message_id, node, sender) REFERENCES certificate_held
+    PRIMARY KEY (resident_code, node, sender, message_id)
 );
 CREATE INDEX certificate_person_certificate ON certificate_person (message_id, node, sender);
 

@@ -7,6 +7,7 @@ FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[]) AS f (n, node, se
 JOIN certificate_person AS p
   ON p.node = f.node AND p.sender = f.sender
  AND p.resident_code = ANY (string_to_array(f.codes, ','))
-JOIN certificate_held AS c USING (message_id, node, sender)
+JOIN certificate_held AS c
+  ON (c.message_id, c.node, c.sender) = (p.message_id, p.node, p.sender)
 WHERE c.state IN ('held', 'used')
 GROUP BY f.n, c.message_id, c.node, c.sender
