@@ -149,7 +149,7 @@ async def _connect_at_last(
         return None if stop.is_set() else await connect(link, next(urls))
 
     return await tenacity.AsyncRetrying(
-        wait=tenacity.wait_exponential_jitter(initial=0.2, max=RECONNECT_WAIT_MAX.total_seconds()),
+        wait=tenacity.wait_random_exponential(0.2, max=RECONNECT_WAIT_MAX.total_seconds()),
         retry=tenacity.retry_if_exception_type(BrokerUnavailableError),
         sleep=_sleep_until(stop),
         before_sleep=say_away,

@@ -183,7 +183,7 @@ class Database:
     async def wait_until_available(self) -> None:
         """Return when the database takes writes again; tries at most 5 seconds apart."""
         async for attempt in tenacity.AsyncRetrying(
-            wait=tenacity.wait_exponential_jitter(initial=0.1, max=5),
+            wait=tenacity.wait_random_exponential(0.1, max=5),
             retry=tenacity.retry_if_exception_type(DatabaseUnavailableError),
         ):
             with attempt:

@@ -86,7 +86,7 @@ async def test_notice_is_opened_by_its_recipient_and_kept_sealed_by_the_tiers_ab
     """A move-in notice is processed by the former municipality; both prefectures and J-LIS
     keep the sealed envelope, and say no more than `kept`."""
     notice = MoveInNotice.example()
-    sender, recipient = CHIYODA, SAPPORO
+    sender, recipient = SAPPORO, CHIYODA
     sent = await country.say(sender, recipient, notice)
 
     await country.settle()

@@ -6,9 +6,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import aio_pika
+import httpx
 import orjson
 import pytest
 
@@ -21,7 +21,6 @@ from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.publisher import Draft
 from jukinet_mq.producers.relay import relay_window, run_relay
 from jukinet_mq.routing import Plane
-from jukinet_mq.services import Endpoints
 from jukinet_mq.store.listening import Bell
 from jukinet_mq.trust import signing
 from tests.fixtures.country import CHIYODA, HAKODATE, HOKKAIDO, SAPPORO, TOKYO, Country
@@ -50,16 +49,21 @@ async def inbox(channel: aio_pika.abc.AbstractChannel, binding: str) -> aio_pika
     return queue
 
 
-def link(services: Endpoints, vhost: VirtualHost) -> Link:
-    parts = urlsplit(vhost.amqp_url)
-    return Link((vhost.amqp_url,), services.admin_user, str(parts.password))
+@pytest.fixture
+async def link(vhost: VirtualHost, management: httpx.AsyncClient) -> Link:
+    """A centre's login: it may speak for any node."""
+    centre = {"password": "for-one-test", "tags": "impersonator"}
+    (await management.put("/users/test-centre", json=centre)).raise_for_status()
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    path = f"/permissions/{vhost.name}/test-centre"
+    (await management.put(path, json=everything)).raise_for_status()
+    return Link((vhost.amqp_url,), "test-centre", "for-one-test")
 
 
 @asynccontextmanager
-async def publisher(services: Endpoints, vhost: VirtualHost) -> AsyncIterator[ConfirmingPublisher]:
-    """A confirming publisher; the administrator may speak for any node here."""
-    where = link(services, vhost)
-    connection = await aio_pika.connect(where.addressed(vhost.amqp_url))
+async def publisher(link: Link) -> AsyncIterator[ConfirmingPublisher]:
+    """Open a confirming publisher."""
+    connection = await aio_pika.connect(link.addressed(link.urls[0]))
     async with connection:
         yield await ConfirmingPublisher.open(connection)
 
@@ -88,14 +92,13 @@ async def drain(queue: aio_pika.abc.AbstractQueue, count: int) -> list[tuple[str
 
 
 async def test_envelopes_reach_the_queue_in_order_and_leave_the_outbox(
-    country: Country, services: Endpoints, vhost: VirtualHost,
-    channel: aio_pika.abc.AbstractChannel,
-) -> None:  # fmt: skip
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
     """Every pair's numbers arrive ascending, and nothing waits any more."""
     queue = await inbox(channel, "#")
     sent = await country.publish(*(draft(country, n) for n in range(60)))
 
-    async with publisher(services, vhost) as publishing:
+    async with publisher(link) as publishing:
         assert (60, 0) == await relay_window(country.databases[Tier.MUNICIPALITY], publishing)
 
     arrived = await drain(queue, 60)
@@ -108,15 +111,14 @@ async def test_envelopes_reach_the_queue_in_order_and_leave_the_outbox(
 
 
 async def test_unroutable_envelope_stays_in_the_outbox_and_goes_out_later(
-    country: Country, services: Endpoints, vhost: VirtualHost,
-    channel: aio_pika.abc.AbstractChannel,
-) -> None:  # fmt: skip
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
     """Without a queue for its key the broker returns it; the relay keeps it until there is one."""
     tokyo = await inbox(channel, "13.130001.#")
     await country.publish(draft(country, 0), draft(country, 1))
     database = country.databases[Tier.MUNICIPALITY]
 
-    async with publisher(services, vhost) as publishing:
+    async with publisher(link) as publishing:
         assert (1, 1) == await relay_window(database, publishing)
         assert (0, 1) == await relay_window(database, publishing)
         hokkaido = await inbox(channel, "01.010006.#")
@@ -127,13 +129,12 @@ async def test_unroutable_envelope_stays_in_the_outbox_and_goes_out_later(
 
 
 async def test_refusal_names_the_routing_key(
-    country: Country, services: Endpoints, vhost: VirtualHost,
-    channel: aio_pika.abc.AbstractChannel,
-) -> None:  # fmt: skip
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
     """The reason of a returned publish is `unroutable`."""
     sent = await country.publish(draft(country, 0))
 
-    async with publisher(services, vhost) as publishing:
+    async with publisher(link) as publishing:
         (answer,) = await publishing.publish(sent)
 
     assert isinstance(answer, UnroutableError)
@@ -141,9 +142,8 @@ async def test_refusal_names_the_routing_key(
 
 
 async def test_relays_side_by_side_double_nothing_and_keep_each_pairs_order(
-    country: Country, services: Endpoints, vhost: VirtualHost,
-    channel: aio_pika.abc.AbstractChannel,
-) -> None:  # fmt: skip
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
     """Four relays on one outbox publish each envelope once, each pair in its order."""
     queue = await inbox(channel, "#")
     database = country.databases[Tier.MUNICIPALITY]
@@ -151,7 +151,7 @@ async def test_relays_side_by_side_double_nothing_and_keep_each_pairs_order(
         await country.publish(*(draft(country, n) for n in range(start, start + 30)))
 
     async def relay() -> None:
-        async with publisher(services, vhost) as publishing:
+        async with publisher(link) as publishing:
             while [(0,)] != await country.fetch(Tier.MUNICIPALITY, WAITING):
                 await relay_window(database, publishing)
 
@@ -167,14 +167,13 @@ async def test_relays_side_by_side_double_nothing_and_keep_each_pairs_order(
 
 
 async def test_relay_of_one_node_leaves_the_others_envelopes(
-    country: Country, services: Endpoints, vhost: VirtualHost,
-    channel: aio_pika.abc.AbstractChannel,
-) -> None:  # fmt: skip
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
     """A node that logs in as itself relays its own envelopes only."""
     queue = await inbox(channel, "#")
     await country.publish(*(draft(country, n) for n in range(9)))
 
-    async with publisher(services, vhost) as publishing:
+    async with publisher(link) as publishing:
         database = country.databases[Tier.MUNICIPALITY]
         assert (3, 0) == await relay_window(database, publishing, nodes=[HAKODATE])
 
@@ -182,9 +181,8 @@ async def test_relay_of_one_node_leaves_the_others_envelopes(
 
 
 async def test_relay_goes_on_after_its_connection_is_closed_by_the_broker(
-    country: Country, services: Endpoints, vhost: VirtualHost,
-    channel: aio_pika.abc.AbstractChannel,
-) -> None:  # fmt: skip
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
     """A lost connection is rebuilt; what was published meanwhile goes out once."""
     queue = await inbox(channel, "#")
     database = country.databases[Tier.MUNICIPALITY]
@@ -198,7 +196,7 @@ async def test_relay_goes_on_after_its_connection_is_closed_by_the_broker(
         publishing = await ConfirmingPublisher.open(connection)
         await run_relay(database, publishing, wait=bell.wait, stop=stop)
 
-    running = asyncio.create_task(supervise(link(services, vhost), session, stop=stop))
+    running = asyncio.create_task(supervise(link, session, stop=stop))
     await asyncio.wait_for(up.wait(), 10)
     await country.publish(draft(country, 0))
     assert [CHIYODA] == [sender for sender, _, _ in await drain(queue, 1)]

@@ -13,7 +13,10 @@ from jukinet_mq.store.inbox import Arrival
 
 
 async def record_originals(
-    tx: Transaction, arrivals: Sequence[Arrival], *, work: Workplace  # noqa: ARG001
+    tx: Transaction,
+    arrivals: Sequence[Arrival],
+    *,
+    work: Workplace,  # noqa: ARG001
 ) -> Sequence[Result]:
     """Record the updates, each proved by its municipality's own signature."""
     await record_updates(tx, arrivals)
@@ -21,7 +24,10 @@ async def record_originals(
 
 
 async def close_forwards(
-    tx: Transaction, arrivals: Sequence[Arrival], *, work: Workplace  # noqa: ARG001
+    tx: Transaction,
+    arrivals: Sequence[Arrival],
+    *,
+    work: Workplace,  # noqa: ARG001
 ) -> Sequence[Result]:
     """Answer a forward: its originals have arrived by themselves, in the same transaction."""
     return [Done()] * len(arrivals)

@@ -15,7 +15,10 @@ from jukinet_mq.store.receipts import ReceivedReceipt
 
 
 async def receive_receipts(
-    tx: Transaction, arrivals: Sequence[Arrival], *, work: Workplace  # noqa: ARG001
+    tx: Transaction,
+    arrivals: Sequence[Arrival],
+    *,
+    work: Workplace,  # noqa: ARG001
 ) -> Sequence[Result]:
     """Write down what keepers have answered.
 
