@@ -4,6 +4,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -28,11 +29,12 @@ MEMORY_BYTES_MAX = 450 * 1024 * 1024
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A home of this test alone, empty of servers before and after."""
+def own(rabbitmq_root: Path | None) -> Iterator[Services]:
+    """Servers of this test alone, not started yet."""
     path = Path(tempfile.mkdtemp(prefix="jukinet-services-"))
-    yield path / ".jukinet"
-    Services(path / ".jukinet").down(purge=True)
+    servers = Services(path / ".jukinet", rabbitmq_root=rabbitmq_root)
+    yield servers
+    servers.down(purge=True)
     shutil.rmtree(path)
 
 
@@ -255,24 +257,24 @@ def _until(condition: Callable[[], bool]) -> None:
     assert wait_until(condition, timeout_seconds=10), "what was waited for did not happen"
 
 
-def test_down_leaves_no_process_and_status_says_so(home: Path) -> None:
+def test_down_leaves_no_process_and_status_says_so(own: Services) -> None:
     """After `down` none of the servers' processes is left; the data is kept, `purge` takes it."""
-    servers = Services(home)
-    running = _children_and_self(servers.up())
+    running = _children_and_self(own.up())
 
-    servers.down()
+    own.down()
 
     assert [] == [process for process in running if _alive(process)]
-    assert not servers.status().rabbitmq.running
-    assert not servers.status().postgresql.running
+    status = own.status()
+    assert not status.rabbitmq.running
+    assert not status.postgresql.running
     with pytest.raises(ServicesUnavailableError, match="not up"):
-        servers.endpoints()
-    directory = servers.status().rabbitmq.directory
+        own.endpoints()
+    directory = status.rabbitmq.directory
     assert directory is not None
     assert directory.exists()
-    servers.down(purge=True)
+    own.down(purge=True)
     assert not directory.exists()
-    assert ["lock"] == [path.name for path in (home / "services").iterdir()]
+    assert ["lock"] == [path.name for path in (status.home / "services").iterdir()]
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -283,14 +285,24 @@ _UP = """
 import sys
 from pathlib import Path
 from jukinet_mq.services import Services
-print(sorted(Services(Path(sys.argv[1])).up().pids.items()))
+home, *root = map(Path, sys.argv[1:])
+print(sorted(Services(home, rabbitmq_root=root[0] if root else None).up().pids.items()))
 """
 
 
-def test_two_ups_at_once_share_one_pair_of_servers(home: Path) -> None:
+def _up_elsewhere(servers: Services) -> subprocess.Popen[str]:
+    root = [] if servers.rabbitmq_root is None else [str(servers.rabbitmq_root)]
+    return subprocess.Popen(
+        [sys.executable, "-c", _UP, str(servers.status().home), *root],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def test_two_ups_at_once_share_one_pair_of_servers(own: Services) -> None:
     """Two processes that start at the same moment end with the same servers."""
-    command = ["python", "-c", _UP, str(home)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [_up_elsewhere(own), _up_elsewhere(own)]
 
     said = [process.communicate(timeout=60)[0] for process in both]
 
@@ -298,16 +310,15 @@ def test_two_ups_at_once_share_one_pair_of_servers(home: Path) -> None:
     assert said[0] == said[1]
 
 
-def test_interrupted_start_leaves_no_process(home: Path) -> None:
+def test_interrupted_start_leaves_no_process(own: Services) -> None:
     """Ctrl-C while the servers start ends them, and the next start works."""
-    with subprocess.Popen(
-        ["python", "-c", _UP, str(home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as starting:
-        _until((home / "services/rabbitmq/server.log").exists)
+    with _up_elsewhere(own) as starting:
+        _until(lambda: own.status().rabbitmq.running)
         starting.send_signal(SIGINT)
         starting.communicate(timeout=30)
 
-    status = Services(home).status()
+    assert starting.returncode != 0
+    status = own.status()
     assert not status.rabbitmq.running
     assert not status.postgresql.running
-    assert Services(home).up().pids.keys() == {"rabbitmq", "postgresql", "epmd"}
+    assert own.up().pids.keys() == {"rabbitmq", "postgresql", "epmd"}
