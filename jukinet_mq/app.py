@@ -11,7 +11,7 @@ from typing import Final
 
 from jukinet_mq import telemetry
 from jukinet_mq.broker.connection import Link
-from jukinet_mq.clock import Clock, utc_now
+from jukinet_mq.clock import Clock, today_in_japan, utc_now
 from jukinet_mq.config import Settings
 from jukinet_mq.consumers.handlers import municipality, national, prefecture
 from jukinet_mq.consumers.pipeline import Desk
@@ -21,7 +21,7 @@ from jukinet_mq.errors import ConfigurationError, WrongPlaceError
 from jukinet_mq.nodes import Directory, NodeCode, Tier, directory
 from jukinet_mq.producers.publisher import Publisher
 from jukinet_mq.services import Services
-from jukinet_mq.store import relocation, trust
+from jukinet_mq.store import certificates, trust
 from jukinet_mq.store.database import Database
 from jukinet_mq.topology.build import DEFAULT_CENTRES
 from jukinet_mq.topology.credentials import load as load_credentials
@@ -112,7 +112,7 @@ def workers(given: Settings, room: Room, nodes: Sequence[NodeCode] | None) -> li
     """
     if nodes is None:
         hosted = [node.code for node in room.directory.nodes(room.tier)]
-        centre = next((c.name for c in DEFAULT_CENTRES if c.tier is room.tier), hosted[0])
+        centre = next((c.name for c in DEFAULT_CENTRES if c.hosts == room.tier), hosted[0])
         return [_worker(given, room, login=centre, nodes=hosted, relays=None)]
     for code in nodes:
         node = room.directory.node(code)
@@ -159,7 +159,10 @@ def link(given: Settings, login: str) -> Link:
 
 
 async def _erase(database: Database) -> None:
-    async with database.transaction() as tx:
-        erased = await relocation.erase_due(tx)
-    if erased:
+    """Erase the unused certificates whose time is over (Act 24-2(4)), until none is left."""
+    while True:
+        async with database.transaction() as tx:
+            erased = await certificates.erase_due(tx, None, today_in_japan(tx.at))
+        if not erased:
+            return
         telemetry.emit(telemetry.CERTIFICATES_ERASED, erased=erased)

@@ -19,8 +19,8 @@ from jukinet_mq.routing import RoutingKey
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.outbox import Pair
-from jukinet_mq.trust.signing import SigningKey
 from jukinet_mq.trust.sealing import seal
+from jukinet_mq.trust.signing import SigningKey
 from jukinet_mq.trust.store import TrustStore
 
 
