@@ -157,7 +157,7 @@ class ManagementClient:
 
     async def delete_vhost(self) -> None:
         """Delete the virtual host with all it holds; 1,790 queues take RabbitMQ over a minute."""
-        await self._request("DELETE", f"vhosts/{self.vhost_path}")
+        await self.delete(f"vhosts/{self.vhost_path}")
 
     async def set_user(self, name: str, password: str, *, tags: tuple[str, ...] = ()) -> None:
         """Make a user, or give it this password and these tags."""
@@ -167,7 +167,7 @@ class ManagementClient:
 
     async def delete_user(self, name: str) -> None:
         """Delete a user with its permissions; its connections are closed."""
-        await self._request("DELETE", f"users/{quote(name, safe='')}")
+        await self.delete(f"users/{quote(name, safe='')}")
 
     async def set_permissions(self, user: str, *, configure: str, write: str, read: str) -> None:
         """Give a user these permissions in the virtual host, in place of all it had."""
@@ -178,7 +178,7 @@ class ManagementClient:
 
     async def import_definitions(self, definitions: Mapping[str, Any]) -> None:
         """Import *definitions*; what exists is kept, users and permissions are replaced."""
-        await self._request("POST", "definitions", json=definitions)
+        await self.post("definitions", definitions)
 
     # --- The one way to the broker ----------------------------------------------------------
 
@@ -189,6 +189,14 @@ class ManagementClient:
     async def put(self, path: str, body: Mapping[str, Any]) -> None:
         """PUT *body* below `/api/`."""
         await self._request("PUT", path, json=body)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> None:
+        """POST *body* below `/api/`."""
+        await self._request("POST", path, json=body)
+
+    async def delete(self, path: str) -> None:
+        """DELETE what is below `/api/`."""
+        await self._request("DELETE", path)
 
     async def _request(
         self,
