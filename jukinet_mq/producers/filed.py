@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Literal, Self
+from datetime import UTC, date
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from uuid_utils.compat import uuid7
 
 from jukinet_mq.errors import ImpossibleDateError, UnknownNodeError
@@ -18,12 +18,14 @@ from jukinet_mq.messages.fields import (
     Day,
     Id,
     IndividualNumber,
-    Instant,
     Persons,
     require_distinct,
 )
 from jukinet_mq.messages.rules import area_node, require_area, require_move
 from jukinet_mq.nodes import Directory, Node, NodeCode, Tier
+
+Occurrence = Annotated[AwareDatetime, AfterValidator(lambda instant: instant.astimezone(UTC))]
+"""RFC 3339 with any offset, kept in UTC: counters keep Japan's time."""
 
 
 class Filed(Record):
@@ -32,7 +34,7 @@ class Filed(Record):
     event_id: Id = Field(default_factory=uuid7)
     """Made when missing. A second filing under the same id at the same municipality publishes
     nothing; a client that may repeat itself gives its own UUIDv7."""
-    occurred_at: Instant | None = None
+    occurred_at: Occurrence | None = None
     """When it happened at the counter; the instant of publishing when missing. Orders a
     resident's updates."""
     municipality: AreaCode

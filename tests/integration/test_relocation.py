@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from jukinet_mq.clock import today_in_japan
 from jukinet_mq.consumers.handlers import municipality
+from jukinet_mq.envelope import Delivery
 from jukinet_mq.errors import (
     CardPrivilegeLostError,
     CertificateMismatchError,
@@ -26,9 +27,10 @@ from jukinet_mq.messages import (
     IdentityUpdate,
     MoveInNotice,
     MoveOutCertificate,
+    MoveOutCertificateRequest,
     RegisterDate,
 )
-from jukinet_mq.nodes import NodeCode, Tier
+from jukinet_mq.nodes import NodeCode, Tier, directory
 from jukinet_mq.producers.events import (
     CardMoveInFiled,
     CardMoveOutFiled,
@@ -39,6 +41,7 @@ from jukinet_mq.producers.events import (
 from jukinet_mq.producers.filings import Outcome, OutcomeState, file_events
 from jukinet_mq.services import DatabaseEndpoint
 from jukinet_mq.store import certificates
+from jukinet_mq.trust.verification import Verifier
 from tests.fixtures.country import CHIYODA, HAKODATE, HOKKAIDO, SAPPORO, TOKYO, Country, delivery
 
 # Long past, so that the server's own day, which guards the erasure, is later than all of it.
@@ -101,6 +104,29 @@ def move(**changes: Any) -> MoveFiled:
 async def lose(country: Country, kind: str) -> None:
     """Let the broker's place swallow everything of *kind* that waits now; carry the rest."""
     await country.settle(lambda d: [] if d.routing_key.endswith(kind) else [d])
+
+
+async def settle_watched(country: Country) -> list[Delivery]:
+    """Carry everything everywhere, and return what was carried."""
+    carried: list[Delivery] = []
+
+    def watch(delivery: Delivery) -> list[Delivery]:
+        carried.append(delivery)
+        return [delivery]
+
+    await country.settle(watch)
+    return carried
+
+
+def request_in(deliveries: Sequence[Delivery], country: Country) -> MoveOutCertificateRequest:
+    """Open the one request for a certificate that Chiyoda got."""
+    [wanted] = [
+        d for d in deliveries if d.node == CHIYODA and d.routing_key.endswith("certificate-request")
+    ]
+    verifier = Verifier(directory(), country.trust, lambda node: (country.sealing[node],))
+    body = verifier.verify(wanted, at=country.now).body
+    assert isinstance(body, MoveOutCertificateRequest)
+    return body
 
 
 async def test_a_move_with_paper_reaches_all_who_must_know(country: Country) -> None:
@@ -195,8 +221,9 @@ async def test_a_filing_whose_certificate_was_erased_completes_itself(country: C
     in_time = date(2025, 6, 20)
     [outcome] = await file(country, move_in(filed_on=in_time))
     assert (OutcomeState.WAITING, 1) == (outcome.state, len(outcome.envelopes))
-    await country.settle()
+    carried = await settle_watched(country)
 
+    assert "erased" == request_in(carried, country).reason
     assert [("erased", True), ("used", True)] == await at(country, HELD)
     assert [("done", True, None)] == await at(country, FILED)
     kinds = [kind for *_, kind in await at(country, KINDS)]
@@ -223,9 +250,10 @@ async def test_a_filing_whose_certificate_never_came_completes_itself(country: C
     country.later(days=8)
 
     [outcome] = await file(country, move_in())
-    await country.settle()
+    carried = await settle_watched(country)
 
     assert OutcomeState.WAITING is outcome.state
+    assert "never_received" == request_in(carried, country).reason
     assert [("used", True)] == await at(country, HELD)
     assert [("done", True, None)] == await at(country, FILED)
     assert (await at(country, KINDS))[-1] == (CHIYODA, TOKYO, "move-out-confirmation")
