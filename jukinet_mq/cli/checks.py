@@ -1,0 +1,266 @@
+"""What `doctor` looks at. Each check stands alone: one that fails never hides another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from jukinet_mq.cli.terminal import moment
+from jukinet_mq.clock import utc_now
+from jukinet_mq.errors import JukinetError
+from jukinet_mq.nodes import Tier
+
+if TYPE_CHECKING:
+    from jukinet_mq.broker.management import ManagementClient
+    from jukinet_mq.config import Settings
+    from jukinet_mq.store.desk import Health
+    from jukinet_mq.trust.keys import EnrolledKey
+
+CLOCK_MAX: Final = timedelta(seconds=5)
+"""Clocks further apart than this order a resident's updates wrongly sooner or later."""
+STUCK_AFTER: Final = timedelta(minutes=2)
+"""The relay needs less than a second; what waits this long will not go by itself."""
+ENDS_WITHIN: Final = timedelta(days=30)
+LAYER_TIMEOUT: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says: one line, and the fix where it failed."""
+
+    layer: str
+    ok: bool
+    said: str
+    fix: str = ""
+
+
+Check = Callable[[], Awaitable[Finding | list[Finding]]]
+
+
+async def examine(given: Settings) -> list[Finding]:
+    """Return the findings of every check, the deepest layer first."""
+    found: list[Finding] = [_settings(given)]
+    for tier in Tier:
+        found += await _guarded(f"database {tier}", partial(_database, given, tier))
+    found += await _guarded("broker", partial(_broker, given))
+    found += await _guarded("topology", partial(_topology, given))
+    found += await _guarded("credentials", partial(_credentials, given))
+    for tier in Tier:
+        found += await _guarded(f"trust {tier}", partial(_trust, given, tier))
+    return found
+
+
+async def _guarded(layer: str, check: Check) -> list[Finding]:
+    """Turn whatever stops a check into its finding."""
+    try:
+        async with asyncio.timeout(LAYER_TIMEOUT.total_seconds()):
+            found = await check()
+    except JukinetError as error:
+        said, _, fix = str(error).partition("; ")
+        return [Finding(layer, ok=False, said=f"{said} [{error.reason}]", fix=fix or _fix(layer))]
+    except TimeoutError:
+        said = f"no answer within {LAYER_TIMEOUT.total_seconds():.0f} s"
+        return [Finding(layer, ok=False, said=said, fix=_fix(layer))]
+    return found if isinstance(found, list) else [found]
+
+
+def _fix(layer: str) -> str:
+    if layer.startswith("trust"):
+        return "run `jukinet trust init`"
+    if layer in ("topology", "credentials"):
+        return "run `jukinet topology apply`"
+    return "run `jukinet services up`, or look after the server that the settings name"
+
+
+def _settings(given: Settings) -> Finding:
+    missing = [
+        name
+        for name, value in (
+            ("JUKINET_AMQP_URL", given.amqp_url),
+            ("JUKINET_MANAGEMENT_URL", given.management_url),
+            *((f"JUKINET_{t.name}_DATABASE_URL", _url(given, t)) for t in Tier),
+        )
+        if value is None
+    ]
+    if missing:
+        return Finding(
+            "settings",
+            ok=False,
+            said=f"not set, and no private services run here: {', '.join(missing)}",
+            fix="run `jukinet services up`, or set them",
+        )
+    return Finding("settings", ok=True, said=f"broker and three databases; home {given.home}")
+
+
+def _url(given: Settings, tier: Tier) -> str | None:
+    return given.database_url(tier) if _has(given, tier) else None
+
+
+def _has(given: Settings, tier: Tier) -> bool:
+    from jukinet_mq.cli.running import has_database
+
+    return has_database(given, tier)
+
+
+async def _database(given: Settings, tier: Tier) -> list[Finding]:
+    from jukinet_mq.cli.running import open_database
+    from jukinet_mq.store import desk, migrations
+
+    layer = f"database {tier}"
+    await migrations.check(given.database_url(tier))
+    async with open_database(given, tier) as db, db.transaction() as tx:
+        asked = utc_now()
+        health = await desk.health(tx)
+        answered = utc_now()
+    found = [Finding(layer, ok=True, said="answers, and holds this program's schema")]
+    apart = max(asked - health.clock, health.clock - answered, timedelta())
+    found.append(_clock(f"clock {tier}", apart))
+    found.append(_outbox(f"outbox {tier}", health))
+    waits = f"{health.parked:,} parked, {health.quarantined:,} in quarantine"
+    found.append(
+        Finding(
+            f"inbox {tier}",
+            ok=not health.parked,
+            said=f"{health.inbox_pending:,} to be tried again, {waits}",
+            fix=f"run `jukinet parked list --tier {tier}`" if health.parked else "",
+        )
+    )
+    return found
+
+
+def _clock(layer: str, apart: timedelta) -> Finding:
+    if apart > CLOCK_MAX:
+        return Finding(
+            layer,
+            ok=False,
+            said=f"the database's clock and this one's are {apart.total_seconds():.1f} s apart",
+            fix="let both machines keep time by NTP",
+        )
+    return Finding(layer, ok=True, said="agrees with this machine's")
+
+
+def _outbox(layer: str, health: Health) -> Finding:
+    oldest = health.outbox_oldest
+    if oldest is not None and health.clock - oldest > STUCK_AFTER:
+        return Finding(
+            layer,
+            ok=False,
+            said=f"{health.outbox_waiting:,} wait for the broker, the oldest since "
+            f"{moment(oldest)}",
+            fix="run the tier's worker, which relays: `jukinet worker TIER --all`; see broker",
+        )
+    return Finding(layer, ok=True, said=f"{health.outbox_waiting:,} wait for the broker")
+
+
+async def _broker(given: Settings) -> list[Finding]:
+    from jukinet_mq.broker.management import ManagementClient
+    from jukinet_mq.errors import TopologyDriftError
+    from jukinet_mq.topology.model import DEAD
+
+    async with ManagementClient.open(given.management) as client:
+        overview = await client.overview()
+        found = [
+            Finding(
+                "broker",
+                ok=overview.healthy,
+                said=f"RabbitMQ {overview.version} ({overview.cluster}), "
+                f"{len(overview.nodes)} node(s)"
+                + ("" if overview.healthy else ", stopped by an alarm or not all running"),
+                fix="" if overview.healthy else "free memory or disk; see its log",
+            )
+        ]
+        try:
+            dead = (await client.queue(DEAD)).ready
+        except TopologyDriftError:
+            return found
+        fix = "look into the workers' logs: something has ended them while they handled these"
+        found.append(
+            Finding(DEAD, ok=dead == 0, said=f"{dead:,} deliveries in it", fix=fix if dead else "")
+        )
+    return found
+
+
+async def _topology(given: Settings) -> Finding:
+    from jukinet_mq.broker.management import ManagementClient
+
+    async with ManagementClient.open(given.management) as client:
+        return await _drift(client)
+
+
+async def _drift(client: ManagementClient) -> Finding:
+    from jukinet_mq.broker import topology
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.topology.build import build
+
+    wanted = build(directory())
+    differences = await topology.check(client, wanted)
+    if differences:
+        return Finding(
+            "topology",
+            ok=False,
+            said=f"{len(differences):,} differences, the first: {differences[0]}",
+            fix="run `jukinet topology apply`; `jukinet topology check` lists them",
+        )
+    return Finding("topology", ok=True, said=f"{len(wanted.queues):,} queues as they must be")
+
+
+async def _credentials(given: Settings) -> Finding:
+    """Log in to the broker's AMQP port as one of ours, with the password on file."""
+    from jukinet_mq import app
+    from jukinet_mq.broker.connection import connect
+    from jukinet_mq.topology.build import DEFAULT_CENTRES
+
+    login = DEFAULT_CENTRES[0].name
+    link = app.link(given, login)
+    connection = await connect(link, link.urls[0])
+    await connection.close()
+    return Finding("credentials", ok=True, said=f"{login} is let in")
+
+
+async def _trust(given: Settings, tier: Tier) -> Finding:
+    from jukinet_mq.cli.running import open_database
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.store import trust
+
+    async with open_database(given, tier) as db, db.transaction() as tx:
+        keys = await trust.load(tx)
+    now = utc_now()
+    valid = [key for key in keys if key.is_valid_at(now) and key.revoked_at is None]
+    nodes = {(key.node, key.use) for key in valid}
+    wanted = 2 * len(directory().nodes())
+    layer = f"trust {tier}"
+    if strangers := _not_enrolled(given, valid):
+        return Finding(
+            layer,
+            ok=False,
+            said=f"{strangers:,} nodes sign here with keys that this tier does not know",
+            fix="run `jukinet trust init`, which enrols them",
+        )
+    if len(nodes) < wanted:
+        return Finding(
+            layer,
+            ok=False,
+            said=f"{len(nodes):,} of {wanted:,} keys are enrolled and valid",
+            fix="run `jukinet trust init`, or `jukinet trust enrol NODE CERT`",
+        )
+    soon = min(key.valid_until for key in valid) - now
+    if soon < ENDS_WITHIN:
+        said = f"a key ends in {soon.days} days"
+        return Finding(layer, ok=False, said=said, fix="let its node make a new one, and enrol it")
+    return Finding(layer, ok=True, said=f"{len(nodes):,} keys enrolled and valid")
+
+
+def _not_enrolled(given: Settings, valid: Sequence[EnrolledKey]) -> int:
+    """Return how many nodes have keys in this home that nobody in this tier would believe."""
+    from jukinet_mq.trust import pki
+
+    authority = given.trust / "ca.cert.pem"
+    if not authority.exists():
+        return 0
+    kids = {key.kid for key in valid}
+    ours = pki.read_all(given.trust, at=utc_now())
+    return len({key.node for key in ours if key.kid not in kids})

@@ -1,0 +1,134 @@
+"""`jukinet topology`: exchanges, queues, bindings, logins and permissions of the broker."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.errors import TopologyDriftError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jukinet_mq.config import Settings
+    from jukinet_mq.topology.compare import Difference
+    from jukinet_mq.topology.model import Topology
+
+HELP = """
+What the broker must hold for the nation: computed from the node directory and the kinds.
+
+Three topic exchanges, one quorum queue per node, and for every node a login that can publish
+under its own name and read its own queue, and nothing else. Nodes declare nothing themselves.
+
+    $ jukinet topology apply
+    $ jukinet topology check
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True)
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--node",
+        metavar="CODE",
+        help="Only this node, as for a trial; may be repeated. Default: the whole nation.",
+        autocompletion=options.complete_node,
+    ),
+]
+
+
+@app.command()
+def render(
+    root: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The repository's root.", file_okay=False)
+    ] = Path(),
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 78 if the file is not fresh.")
+    ] = False,
+) -> None:
+    """Write the definitions that a broker can import into deploy/rabbitmq/."""
+    from jukinet_mq.topology import render as rendering
+
+    if check:
+        rendering.check(root)
+        terminal.say(f"[green]✓[/] {rendering.FILE} is fresh")
+    else:
+        terminal.say(f"wrote {terminal.escape(rendering.write(root))}")
+
+
+@app.command()
+def apply(node: Only = None) -> None:
+    """Give the broker what it lacks; deletes nothing, and is safe while nodes work.
+
+    Passwords of the logins are made once and kept in credentials.json under JUKINET_HOME. The
+    nation takes about 15 s on an empty broker.
+    """
+    given = running.settings()
+    wanted = _topology(node)
+    started = time.monotonic()
+    size = f"{len(wanted.queues):,} queues, {len(wanted.users):,} logins"
+    with terminal.console(stderr=True).status(f"applying {size} ..."):
+        left = running.run(_apply(given, wanted))
+    _report(left)
+    terminal.say(
+        f"[green]✓[/] the broker holds {size}, {len(wanted.bindings):,} bindings "
+        f"({time.monotonic() - started:.1f} s)"
+    )
+
+
+@app.command()
+def check(*, node: Only = None, as_json: options.Json = False) -> None:
+    """Compare the broker with what it must hold; print each difference, exit 78 if there is one."""
+    given = running.settings()
+    differences = running.run(_check(given, _topology(node)))
+    if as_json:
+        terminal.print_json(
+            [
+                {"problem": d.problem, "what": d.what, "name": d.name, "detail": d.detail}
+                for d in differences
+            ]
+        )
+    _report(differences, silent=as_json)
+    if not as_json:
+        terminal.say("[green]✓[/] the broker holds exactly what it must")
+
+
+def _report(differences: Sequence[Difference], *, silent: bool = False) -> None:
+    if not differences:
+        return
+    for difference in () if silent else differences:
+        terminal.say(f"[red]✗[/] {terminal.escape(difference)}")
+    raise TopologyDriftError(
+        f"the broker differs in {len(differences):,} places from what it must hold. `jukinet "
+        "topology apply` adds what is missing; what is wrong or unexpected, a person removes"
+    )
+
+
+def _topology(codes: Sequence[str] | None) -> Topology:
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.topology.build import build
+
+    return build(directory(), nodes=running.nodes_of(codes) if codes else None)
+
+
+async def _apply(given: Settings, wanted: Topology) -> list[Difference]:
+    from jukinet_mq.broker import topology
+    from jukinet_mq.broker.management import ManagementClient
+    from jukinet_mq.topology import credentials
+
+    logins = [user.name for user in wanted.users]
+    passwords = credentials.load_or_make(given.credentials, logins)
+    async with ManagementClient.open(given.management) as client:
+        return await topology.apply(client, wanted, passwords)
+
+
+async def _check(given: Settings, wanted: Topology) -> list[Difference]:
+    from jukinet_mq.broker import topology
+    from jukinet_mq.broker.management import ManagementClient
+
+    async with ManagementClient.open(given.management) as client:
+        return await topology.check(client, wanted)

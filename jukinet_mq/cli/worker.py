@@ -1,0 +1,97 @@
+"""`jukinet worker`: what keeps, handles, relays and answers, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from jukinet_mq.cli import options, running
+from jukinet_mq.nodes import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jukinet_mq.config import Settings
+    from jukinet_mq.consumers.worker import Worker
+    from jukinet_mq.nodes import NodeCode
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def worker(
+    tier: Annotated[Tier, typer.Argument(help="Which floor of the network.", show_default=False)],
+    *,
+    node: options.NodesOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every node of the tier, in this one process.")
+    ] = False,
+) -> None:
+    """Run a tier's nodes: keep what arrives, handle it, relay what waits, issue receipts.
+
+    Logs go to standard error, one JSON object per line. SIGTERM and Ctrl-C let it finish what is
+    under way and exit 0; a second one ends it at once, which loses nothing either. Several
+    workers of a tier share its work. When the broker or the database goes away it waits and
+    resumes by itself.
+
+        $ jukinet worker national --all
+        $ jukinet worker municipality --node 131016 --node 131024
+    """
+    if everything and node:
+        raise typer.BadParameter("name nodes with --node, or say --all, not both")
+    if tier is Tier.NATIONAL and not node:
+        everything = True
+    if not (everything or node):
+        raise typer.BadParameter(
+            f"which nodes of the {tier.value} tier? Name them with --node CODE (repeatable), or "
+            "say --all for all of them in this process"
+        )
+    from jukinet_mq import telemetry
+
+    given = running.settings()
+    telemetry.configure(level=given.log_level, as_json=given.log_format == "json")
+    codes = None if everything else [n.code for n in running.nodes_of(node or [])]
+    import uvloop
+
+    uvloop.run(_serve(given, tier, codes))
+
+
+async def _serve(given: Settings, tier: Tier, codes: Sequence[NodeCode] | None) -> None:
+    from jukinet_mq import app
+
+    async with app.open_room(given, tier) as room:
+        await _until_stopped(app.workers(given, room, codes))
+
+
+async def _until_stopped(workers: Sequence[Worker]) -> None:
+    """Run the workers; when one fails for good, let the others finish before it is told."""
+    import asyncio
+
+    _stop_on_signals(workers)
+    tasks = [asyncio.create_task(one.run()) for one in workers]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for one in workers:
+        one.stop()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    if failures := [end for end in ended if isinstance(end, Exception)]:
+        raise ExceptionGroup("workers failed", failures)
+
+
+def _stop_on_signals(workers: Sequence[Worker]) -> None:
+    import asyncio
+
+    told = False
+
+    def stop(number: int) -> None:
+        nonlocal told
+        if told:
+            os._exit(128 + number)
+        told = True
+        for one in workers:
+            one.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)

@@ -1,0 +1,8 @@
+-- One database's state for the doctor. The clock is the server's own, not this transaction's.
+SELECT
+    clock_timestamp() AS clock,
+    (SELECT count(*) FROM outbox WHERE relayed_at IS NULL) AS outbox_waiting,
+    (SELECT min(published_at) FROM outbox WHERE relayed_at IS NULL) AS outbox_oldest,
+    (SELECT count(*) FROM inbox WHERE state = 'pending') AS inbox_pending,
+    (SELECT count(*) FROM parked WHERE ended_at IS NULL) AS parked,
+    (SELECT count(*) FROM quarantine) AS quarantined
