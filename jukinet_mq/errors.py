@@ -313,6 +313,12 @@ class ServicesUnavailableError(NotNowError):
     reason = "services_unavailable"
 
 
+class WorkerEndedError(NotNowError):
+    """A worker process that another command has started ended by itself; its log says why."""
+
+    reason = "worker_ended"
+
+
 class DeadlineExceededError(NotNowError):
     """What was waited for did not happen in time."""
 

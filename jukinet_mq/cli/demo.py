@@ -1,0 +1,68 @@
+"""`jukinet demo`: the main job on the whole nation, from one command."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.errors import InvariantError
+
+if TYPE_CHECKING:
+    from jukinet_mq.load.demo import Plan, View
+
+
+def demo(
+    *,
+    events: Annotated[
+        int, typer.Option(min=1, max=200_000, help="How many events are filed.")
+    ] = 2_000,
+    seed: Annotated[int, typer.Option(help="Of everything random: equal seed, equal events.")] = 1,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Let the servers go on running, to look around.")
+    ] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Move people through all 47 prefectures and 1,741 municipalities; prove that nothing is lost.
+
+    Starts private servers, gives them the nation's queues, keys and tables, runs a worker process
+    per tier, and files moves and other events drawn from the migration matrix of 2025. Then it
+    counts in the three databases and the broker that every envelope is where it must be, exactly
+    once, and answered; exit 70 if not. All people are made up.
+
+    A second run on the same databases adds its events, and the proof is about all of them.
+
+        $ jukinet demo
+        $ jukinet demo --events 20000 --keep
+    """
+    from jukinet_mq import telemetry
+    from jukinet_mq.cli import demo_report
+    from jukinet_mq.load import demo as stages
+    from jukinet_mq.load.interrupting import terminated_like_interrupted
+
+    telemetry.configure(level="warning", as_json=False)
+    given = running.settings(running=False)
+    plan = stages.Plan(events, seed, keep)
+    with terminated_like_interrupted(), _watching(plan, silent=as_json) as view:
+        report = stages.run(plan, given, view)
+    if as_json:
+        terminal.print_json(demo_report.facts(report))
+    else:
+        demo_report.show(report)
+    if not report.holds:
+        raise InvariantError(
+            "the proof does not hold; what is listed says where to look, and so do the workers' "
+            f"logs in {given.home / 'logs'}"
+        )
+
+
+def _watching(plan: Plan, *, silent: bool) -> AbstractContextManager[View]:
+    from jukinet_mq.cli import demo_view
+
+    if silent:
+        return nullcontext(demo_view.Silence())
+    if terminal.console().is_terminal:
+        return demo_view.LiveView(plan.events)
+    return nullcontext(demo_view.PlainView(plan.events))

@@ -1,0 +1,121 @@
+"""How far a run is, read from the databases, and whether it is at its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from jukinet_mq.config import Settings
+from jukinet_mq.load.keepers import duties
+from jukinet_mq.nodes import Tier
+from jukinet_mq.store import proof
+from jukinet_mq.store.database import Database
+from jukinet_mq.store.proof import Books, Mark, Progress
+
+UNDER_WAY = ("outbox_waiting", "inbox_pending", "receipts_due", "filings_waiting")
+"""What workers still have to do; the rest of what may be left is for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a run is.
+
+    Attributes:
+        published: Envelopes in outboxes, of all tiers.
+        relayed: Of these, confirmed by the broker.
+        kept: By tier, how many were kept, and how many must be.
+        done: By tier, how many of the kept are handled.
+        receipts: How many receipts have come, and how many must.
+        under_way: What waits in the databases.
+    """
+
+    published: int = 0
+    relayed: int = 0
+    kept: Mapping[Tier, tuple[int, int]] = field(default_factory=dict)
+    done: Mapping[Tier, int] = field(default_factory=dict)
+    receipts: tuple[int, int] = (0, 0)
+    under_way: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything published so far is kept, handled and answered."""
+        return (
+            self.published == self.relayed
+            and self.under_way == 0
+            and all(have >= must for have, must in self.kept.values())
+            and self.receipts[0] >= self.receipts[1]
+        )
+
+
+def reached(tiers: Mapping[Tier, Progress]) -> Reached:
+    """Sum up what three databases say."""
+    groups = [group for progress in tiers.values() for group in progress.groups]
+    must_keep = dict.fromkeys(tiers, 0)
+    must_answer = 0
+    for group in groups:
+        for duty in duties(group.kind, group.version, group.sender, group.recipient):
+            must_keep[duty.tier] += group.published
+            must_answer += group.published * (duty.level is not None)
+    return Reached(
+        published=sum(group.published for group in groups),
+        relayed=sum(group.relayed for group in groups),
+        kept={tier: (progress.kept, must_keep[tier]) for tier, progress in tiers.items()},
+        done={tier: progress.done for tier, progress in tiers.items()},
+        receipts=(sum(progress.answered for progress in tiers.values()), must_answer),
+        under_way=sum(
+            count
+            for progress in tiers.values()
+            for name, count in progress.left
+            if name in UNDER_WAY
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """The three databases, for reading."""
+
+    databases: Mapping[Tier, Database]
+
+    async def marks(self) -> dict[Tier, Mark]:
+        """Return the present ends of the books."""
+        found = {}
+        for tier, database in self.databases.items():
+            async with database.transaction() as tx:
+                found[tier] = await proof.mark(tx)
+        return found
+
+    async def progress(self, since: Mapping[Tier, Mark]) -> Reached:
+        """Count how far the run since *since* is."""
+        found = await asyncio.gather(
+            *(self._progress(tier, since[tier]) for tier in self.databases)
+        )
+        return reached(dict(zip(self.databases, found, strict=True)))
+
+    async def books(self, since: Mapping[Tier, Mark]) -> dict[Tier, Books]:
+        """Read the whole books of all tiers."""
+        found = {}
+        for tier, database in self.databases.items():
+            async with database.transaction() as tx:
+                found[tier] = await proof.read_books(tx, since=since[tier].at)
+        return found
+
+    async def _progress(self, tier: Tier, since: Mark) -> Progress:
+        async with self.databases[tier].transaction() as tx:
+            return await proof.read_progress(tx, since)
+
+
+@asynccontextmanager
+async def open_country(given: Settings) -> AsyncIterator[Country]:
+    """Open all three databases; only who counts afterwards may see more than one."""
+    async with AsyncExitStack() as stack:
+        yield Country(
+            {
+                tier: await stack.enter_async_context(
+                    Database(given.database_url(tier), connections_max=2)
+                )
+                for tier in Tier
+            }
+        )

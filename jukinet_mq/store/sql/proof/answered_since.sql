@@ -1,0 +1,1 @@
+SELECT count(*) FROM receipt_received WHERE received_at >= $1
