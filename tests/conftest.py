@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.virtual_hosts",
     "tests.fixtures.country",
+    "tests.fixtures.installation",
 ]

@@ -43,9 +43,7 @@ ANSWERS = "SELECT keeper, level, reason, matches FROM receipt_received ORDER BY 
 def update(number: int, **changes: object) -> IdentityUpdate:
     """Return a valid update about synthetic resident *number*."""
     example = IdentityUpdate.example()
-    return example.model_copy(
-        update={"resident_code": synthetic_resident_code(number), **changes}
-    )
+    return example.model_copy(update={"resident_code": synthetic_resident_code(number), **changes})
 
 
 async def test_update_is_kept_and_receipted_by_both_keepers(country: Country) -> None:
@@ -290,9 +288,7 @@ async def test_register_ends_with_the_latest_event_whatever_the_order_of_arrival
     assert [(sent[2].header.id, False)] == await country.fetch(
         Tier.PREFECTURE, "SELECT message_id, present FROM register"
     )
-    assert [(3,)] == await country.fetch(
-        Tier.PREFECTURE, "SELECT count(*) FROM register_history"
-    )
+    assert [(3,)] == await country.fetch(Tier.PREFECTURE, "SELECT count(*) FROM register_history")
 
 
 async def test_changed_resident_code_ends_the_former_entry(country: Country) -> None:
@@ -316,9 +312,7 @@ async def test_history_keeps_for_150_years_from_the_next_notice(country: Country
     await country.say(CHIYODA, TOKYO, IdentityUpdate.example())
     await country.settle()
     country.later(days=10)
-    await country.say(
-        CHIYODA, TOKYO, IdentityUpdate.example(ChangeReason.MOVE_WITHIN)
-    )
+    await country.say(CHIYODA, TOKYO, IdentityUpdate.example(ChangeReason.MOVE_WITHIN))
     await country.settle()
 
     years = await country.fetch(
@@ -405,9 +399,7 @@ async def test_one_failing_member_of_a_group_leaves_its_neighbours_done(
         return [Done()] * len(arrivals)
 
     country.handlers[Tier.PREFECTURE] = {"identity-update": picky}
-    sent = await country.publish(
-        *(Draft(CHIYODA, TOKYO, update(n), country.now) for n in range(6))
-    )
+    sent = await country.publish(*(Draft(CHIYODA, TOKYO, update(n), country.now) for n in range(6)))
 
     await country.hand_over([delivery(e, TOKYO, country.now) for e in sent])
 
@@ -461,4 +453,3 @@ async def _signed_again(
 
 def _payload(envelope: SignedEnvelope) -> dict[str, object]:
     return dict(orjson.loads(signing.read(envelope.signed).payload))
-
