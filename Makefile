@@ -42,14 +42,16 @@ imports: packages ## Check that imports go one way
 	$(RUN) lint-imports
 
 .PHONY: generate
-generate: packages ## Write the files that the code generates: schemas/, deploy/rabbitmq/
+generate: packages ## Write the files that the code generates: schemas/, deploy/rabbitmq/, docs/reference/
 	$(RUN) jukinet schema generate
 	$(RUN) jukinet topology render
+	$(RUN) jukinet reference generate
 
 .PHONY: check-generated
 check-generated: packages ## Check that the generated files are those of the code
 	$(RUN) jukinet schema check
 	$(RUN) jukinet topology render --check
+	$(RUN) jukinet reference check
 
 .PHONY: ci
 ci: ## Run everything that CI runs

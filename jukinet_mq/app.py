@@ -35,6 +35,8 @@ HANDLERS: Final[dict[Tier, Handlers]] = {
     Tier.PREFECTURE: prefecture.HANDLERS,
     Tier.NATIONAL: national.HANDLERS,
 }
+IN_FLIGHT: Final = {Tier.MUNICIPALITY: 8_000, Tier.PREFECTURE: 8_000, Tier.NATIONAL: 100}
+"""Deliveries that a worker may hold: some 2 kB each, but a forward to J-LIS up to 256 KiB."""
 TRUST_EVERY: Final = timedelta(seconds=20)
 """A revocation is effective within this time, and must be within a minute (G16)."""
 ERASE_EVERY: Final = timedelta(minutes=10)
@@ -43,14 +45,14 @@ ERASE_EVERY: Final = timedelta(minutes=10)
 def settings() -> Settings:
     """Return the environment's settings; what it leaves out, the private services fill in."""
     given = Settings()
-    services = Services(given.home)
     if given.amqp_url and given.municipality_database_url:
         return given
-    if not services.status().up:
+    endpoints = Services(given.home).last_endpoints()
+    if endpoints is None:
         return given
     offered = {
         name.removeprefix("JUKINET_").lower(): value
-        for name, value in services.endpoints().environment().items()
+        for name, value in endpoints.environment().items()
     }
     return Settings(**{**offered, **given.model_dump(exclude_none=True)})
 
@@ -139,6 +141,7 @@ def _worker(
         link=link(given, login),
         queues={queue_name(room.directory.node(code)): code for code in nodes},
         nodes=relays,
+        in_flight=IN_FLIGHT[room.tier],
         chores=chores,
     )
     work = Workplace(room.publisher)

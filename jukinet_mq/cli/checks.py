@@ -42,14 +42,17 @@ Check = Callable[[], Awaitable[Finding | list[Finding]]]
 
 
 async def examine(given: Settings) -> list[Finding]:
-    """Return the findings of every check, the deepest layer first."""
+    """Return the findings of every check, the deepest layer first; none of what is not set."""
     found: list[Finding] = [_settings(given)]
-    for tier in Tier:
+    tiers = [tier for tier in Tier if _has(given, tier)]
+    for tier in tiers:
         found += await _guarded(f"database {tier}", partial(_database, given, tier))
-    found += await _guarded("broker", partial(_broker, given))
-    found += await _guarded("topology", partial(_topology, given))
-    found += await _guarded("credentials", partial(_credentials, given))
-    for tier in Tier:
+    if given.management_url is not None:
+        found += await _guarded("broker", partial(_broker, given))
+        found += await _guarded("topology", partial(_topology, given))
+    if given.amqp_url is not None:
+        found += await _guarded("credentials", partial(_credentials, given))
+    for tier in tiers:
         found += await _guarded(f"trust {tier}", partial(_trust, given, tier))
     return found
 
@@ -60,8 +63,10 @@ async def _guarded(layer: str, check: Check) -> list[Finding]:
         async with asyncio.timeout(LAYER_TIMEOUT.total_seconds()):
             found = await check()
     except JukinetError as error:
-        said, _, fix = str(error).partition("; ")
-        return [Finding(layer, ok=False, said=f"{said} [{error.reason}]", fix=fix or _fix(layer))]
+        said, _, hint = str(error).partition("; ")
+        # Only a hint that names a command is a fix.
+        fix = hint if "`jukinet" in hint else _fix(layer)
+        return [Finding(layer, ok=False, said=f"{said} [{error.reason}]", fix=fix)]
     except TimeoutError:
         said = f"no answer within {LAYER_TIMEOUT.total_seconds():.0f} s"
         return [Finding(layer, ok=False, said=said, fix=_fix(layer))]
@@ -157,11 +162,11 @@ def _outbox(layer: str, health: Health) -> Finding:
 
 
 async def _broker(given: Settings) -> list[Finding]:
-    from jukinet_mq.broker.management import ManagementClient
+    from jukinet_mq.cli.running import open_management
     from jukinet_mq.errors import TopologyDriftError
     from jukinet_mq.topology.model import DEAD
 
-    async with ManagementClient.open(given.management) as client:
+    async with open_management(given) as client:
         overview = await client.overview()
         found = [
             Finding(
@@ -185,9 +190,9 @@ async def _broker(given: Settings) -> list[Finding]:
 
 
 async def _topology(given: Settings) -> Finding:
-    from jukinet_mq.broker.management import ManagementClient
+    from jukinet_mq.cli.running import open_management
 
-    async with ManagementClient.open(given.management) as client:
+    async with open_management(given) as client:
         return await _drift(client)
 
 

@@ -26,6 +26,8 @@ from jukinet_mq.messages import RegisterDate
 FLATTENED: Final = frozenset({"update", "persons"})
 """Their fields stand without a prefix: who injects one update or one person names its fields."""
 
+FOLLOWING: Final = frozenset({"municipality", "event_class"})
+"""Filled in from an area or a reason when left out."""
 DATE_FORMS: Final = (
     "YYYY-MM-DD, YYYY-MM, YYYY, unknown; the register's words after a slash: /年月日不詳"
 )
@@ -165,11 +167,14 @@ def _leaf(
     item = _item(bare)
     if item is not None and not _is_part(item):
         name = name.removesuffix("s")
+    follows = path[-1] in FOLLOWING
+    needed = needed and not follows
+    more = " [red]Needed.[/]" if needed else " Follows from the rest." if follows else ""
     return FieldOption(
         path=path,
         name=name.replace("_", "-"),
         type=kind,
-        help=_described(field) + (" [red]Needed.[/]" if needed else ""),
+        help=_described(field) + more,
         metavar=metavar,
         needed=needed,
         convert=convert,
@@ -178,20 +183,14 @@ def _leaf(
 
 def _reading(bare: Any) -> tuple[Any, str | None, Callable[[Any], Any]]:
     """Return what the command line reads for a type, how it is called, and its conversion."""
-    item = _item(bare)
-    if item is not None:
-        if _is_part(item):
-            return str, "JSON|@FILE", read_json
-        return list[str], "TEXT", list
-    if bare is RegisterDate:
-        return str, "DATE", read_register_date
+    if (item := _item(bare)) is not None:
+        return (str, "JSON|@FILE", read_json) if _is_part(item) else (list[str], "TEXT", list)
     if bare is bool:
         return bool, None, bool
     if isinstance(bare, type) and issubclass(bare, Enum):
         return bare, None, lambda chosen: chosen.value
-    if bare is AwareDatetime:
-        return str, "INSTANT", read_instant
-    return str, {date: "YYYY-MM-DD", UUID: "UUID"}.get(bare, "TEXT"), str
+    metavar, convert = _TEXTS.get(bare, ("TEXT", str))
+    return str, metavar, convert
 
 
 def read_json(text: str) -> Any:
@@ -238,6 +237,14 @@ def read_instant(text: str) -> str:
     if at.tzinfo is None:
         raise ValueError("say the offset too, for example 2026-03-28T10:15:00+09:00")
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+_TEXTS: Final[dict[Any, tuple[str, Callable[[str], Any]]]] = {
+    RegisterDate: ("DATE", read_register_date),
+    AwareDatetime: ("INSTANT", read_instant),
+    date: ("YYYY-MM-DD", str),
+    UUID: ("UUID", str),
+}
 
 
 def _bare(annotation: Any) -> Any:

@@ -101,7 +101,7 @@ def bulk(
     from jukinet_mq.cli import bulk as bulk_filing
 
     given = running.settings()
-    listed = errors or Path("stdin" if file == "-" else file).with_suffix(".errors.ndjson")
+    listed = errors or Path(f"{'stdin' if file == '-' else file}.errors.ndjson")
     with bulk_filing.source(file) as lines, bulk_filing.Refusals(listed) as refusals:
         tally = running.run_fast(
             bulk_filing.file_lines(given, lines, refusals, chunk=chunk, quiet=as_json)

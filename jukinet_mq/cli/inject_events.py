@@ -6,6 +6,7 @@ import inspect
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -130,10 +131,12 @@ def _with_options(
     found = {panel: fields.options_of(model) for panel, model in models.items()}
     parameters: dict[str, inspect.Parameter] = {}
     for panel, here in found.items():
-        others = {o.name for p, theirs in found.items() if p != panel for o in theirs}
+        others = [o for p, theirs in found.items() if p != panel for o in theirs]
         for option in here:
-            where = "Fields" if option.name in others else panel
-            for parameter in fields.parameters([option], panel=where):
+            twins = [other for other in others if other.name == option.name]
+            where = "Fields of both" if twins else panel
+            said = " Move-in: ".join(dict.fromkeys([option.help, *(t.help for t in twins)]))
+            for parameter in fields.parameters([replace(option, help=said)], panel=where):
                 parameters.setdefault(parameter.name, parameter)
     ordered = [*_FIXED, *more, *parameters.values()]
     command.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]

@@ -155,8 +155,7 @@ async def _from_database(given: Settings, node: Node) -> tuple[int, NodeCounts]:
 
 
 async def _from_broker(given: Settings, node: Node) -> QueueState:
-    from jukinet_mq.broker.management import ManagementClient
     from jukinet_mq.topology.model import queue_name
 
-    async with ManagementClient.open(given.management) as client:
+    async with running.open_management(given) as client:
         return await client.queue(queue_name(node))

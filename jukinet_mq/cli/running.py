@@ -12,6 +12,7 @@ from jukinet_mq.nodes import Tier
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
+    from jukinet_mq.broker.management import ManagementClient
     from jukinet_mq.config import Settings
     from jukinet_mq.nodes import Node
     from jukinet_mq.store.database import Database
@@ -54,6 +55,7 @@ def run(work: Coroutine[object, object, _T]) -> _T:
     from jukinet_mq import telemetry
 
     telemetry.configure(level="warning", as_json=False)
+    quiet_libraries()
     return asyncio.run(work)
 
 
@@ -64,6 +66,7 @@ def run_fast(work: Coroutine[object, object, _T]) -> _T:
     from jukinet_mq import telemetry
 
     telemetry.configure(level="warning", as_json=False)
+    quiet_libraries()
     return uvloop.run(work)
 
 
@@ -97,6 +100,26 @@ async def open_database(given: Settings, tier: Tier) -> AsyncIterator[Database]:
 
     async with Database(given.database_url(tier), connections_max=2) as database:
         yield database
+
+
+@asynccontextmanager
+async def open_management(given: Settings) -> AsyncIterator[ManagementClient]:
+    """Open the broker's management API for the virtual host that the AMQP address names."""
+    from urllib.parse import unquote, urlsplit
+
+    from jukinet_mq.broker.management import ManagementClient
+
+    path = "" if given.amqp_url is None else urlsplit(given.broker_urls[0]).path
+    vhost = unquote(path.removeprefix("/")) or "/"
+    async with ManagementClient.open(given.management, vhost=vhost) as client:
+        yield client
+
+
+def quiet_libraries() -> None:
+    """Keep what libraries log off the terminal: what matters of it, an event of ours says."""
+    import logging
+
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def nodes_of(codes: Sequence[str]) -> list[Node]:

@@ -117,18 +117,16 @@ def _topology(codes: Sequence[str] | None) -> Topology:
 
 async def _apply(given: Settings, wanted: Topology) -> list[Difference]:
     from jukinet_mq.broker import topology
-    from jukinet_mq.broker.management import ManagementClient
     from jukinet_mq.topology import credentials
 
     logins = [user.name for user in wanted.users]
     passwords = credentials.load_or_make(given.credentials, logins)
-    async with ManagementClient.open(given.management) as client:
+    async with running.open_management(given) as client:
         return await topology.apply(client, wanted, passwords)
 
 
 async def _check(given: Settings, wanted: Topology) -> list[Difference]:
     from jukinet_mq.broker import topology
-    from jukinet_mq.broker.management import ManagementClient
 
-    async with ManagementClient.open(given.management) as client:
+    async with running.open_management(given) as client:
         return await topology.check(client, wanted)

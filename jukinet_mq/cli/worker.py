@@ -48,14 +48,24 @@ def worker(
             f"which nodes of the {tier.value} tier? Name them with --node CODE (repeatable), or "
             "say --all for all of them in this process"
         )
-    from jukinet_mq import telemetry
-
-    given = running.settings()
-    telemetry.configure(level=given.log_level, as_json=given.log_format == "json")
-    codes = None if everything else [n.code for n in running.nodes_of(node or [])]
     import uvloop
 
+    from jukinet_mq import telemetry
+
+    codes = None if everything else _codes(tier, node or [])
+    given = running.settings()
+    telemetry.configure(level=given.log_level, as_json=given.log_format == "json")
+    running.quiet_libraries()
+
     uvloop.run(_serve(given, tier, codes))
+
+
+def _codes(tier: Tier, named: Sequence[str]) -> list[NodeCode]:
+    nodes = running.nodes_of(named)
+    for node in nodes:
+        if node.tier is not tier:
+            raise typer.BadParameter(f"{node.code} {node.name} is a node of the {node.tier} tier")
+    return [node.code for node in nodes]
 
 
 async def _serve(given: Settings, tier: Tier, codes: Sequence[NodeCode] | None) -> None:

@@ -101,6 +101,19 @@ class Services:
         )
         raise ServicesUnavailableError(msg)
 
+    def last_endpoints(self) -> Endpoints | None:
+        """Return where the servers were when they started last, running or not.
+
+        One that is down must not hide the other: a client of the database needs no broker.
+        None before the first start.
+        """
+        if not self._credentials_file.exists():
+            return None
+        try:
+            return self._endpoints(*self._servers(self._credentials(make=False)))
+        except KeyError:  # one of them has no ports yet
+            return None
+
     @contextmanager
     def session(self) -> Iterator[Endpoints]:
         """Have both servers up for a while; those that ran before keep running after."""
