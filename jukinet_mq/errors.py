@@ -295,6 +295,12 @@ class BrokerUnavailableError(NotNowError):
     reason = "broker_unavailable"
 
 
+class BrokerBlockedError(NotNowError):
+    """The broker has an alarm, of memory or disk, and takes no publishes until it is over."""
+
+    reason = "broker_blocked"
+
+
 class UnroutableError(NotNowError):
     """The broker has no queue for a routing key that the directory says exists."""
 

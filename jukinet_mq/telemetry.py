@@ -94,6 +94,12 @@ RELAY_REFUSED = _declare(
     "routing_key",
     "refused",
 )
+RELAY_PAUSED = _declare(
+    "relay.paused", Level.WARNING, "The broker takes no publishes; the outbox waits."
+)
+RELAY_RESUMED = _declare(
+    "relay.resumed", Level.WARNING, "The broker takes publishes again.", "paused_seconds"
+)
 RECEIPTS_ISSUED = _declare(
     "receipts.issued", Level.DEBUG, "Due receipts are in the outbox.", "envelopes", "receipts"
 )

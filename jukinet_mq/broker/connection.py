@@ -23,6 +23,7 @@ import tenacity
 from aio_pika.abc import AbstractConnection as Connection
 
 from jukinet_mq import telemetry
+from jukinet_mq.broker.liveness import Session, run_watched
 from jukinet_mq.errors import BrokerAccessError, BrokerUnavailableError
 
 __all__ = ["Connection", "Link", "connect", "supervise", "translated"]
@@ -108,9 +109,7 @@ async def connect(link: Link, url: str) -> Connection:
         )
 
 
-async def supervise(
-    link: Link, session: Callable[[Connection], Awaitable[None]], *, stop: asyncio.Event
-) -> None:
+async def supervise(link: Link, session: Session, *, stop: asyncio.Event) -> None:
     """Run *session* on a connection, again on a new one whenever it ends in doubt.
 
     Returns when *session* returns, which it must do soon after *stop* is set, or when *stop*
@@ -126,7 +125,7 @@ async def supervise(
             return
         telemetry.emit(telemetry.CONNECTION_CHANGED, state="up", login=link.login)
         try:
-            await session(connection)
+            await run_watched(connection, session, heartbeat=link.heartbeat)
             return
         except BrokerUnavailableError as error:
             telemetry.emit(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -17,77 +17,117 @@ from jukinet_mq.envelope import Delivery
 from jukinet_mq.errors import BrokerUnavailableError
 from jukinet_mq.nodes import NodeCode
 
-IN_FLIGHT: Final = 8_000
-"""Deliveries that a worker may hold unacknowledged, over all its queues."""
+QUEUES_PER_CHANNEL: Final = 128
+"""A channel starts its consumers one after the other; channels beside each other are faster."""
 PREFETCH_MIN: Final = 10
 PREFETCH_MAX: Final = 1_000
+BATCH_BYTES_MAX: Final = 1536 * 1024
+"""Bounds what one batch verifies in one go: some 500 updates, or 8 full forwards."""
 
 
-def prefetch_per_queue(queues: int) -> int:
+def prefetch_per_queue(queues: int, *, in_flight: int) -> int:
     """Share the bound on memory among the consumers; a quorum queue starves below 10."""
-    return max(PREFETCH_MIN, min(PREFETCH_MAX, IN_FLIGHT // max(queues, 1)))
+    return max(PREFETCH_MIN, min(PREFETCH_MAX, in_flight // max(queues, 1)))
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries of one channel, in the order of their arrival."""
+    """Deliveries in the order of their arrival."""
 
     deliveries: Sequence[Delivery]
-    _last: AbstractIncomingMessage
+    _lasts: Sequence[AbstractIncomingMessage]
 
     async def ack(self) -> None:
-        """Acknowledge all of them, after the commit, with one frame.
+        """Acknowledge all of them, after the commit, with one frame per channel.
 
-        `multiple` reaches every earlier delivery of the channel: they are all in this batch or
+        `multiple` reaches every earlier delivery of a channel: they are all in this batch or
         an earlier one, because batches are taken and acknowledged one after the other.
         """
         with translated("acknowledging"):
-            await self._last.ack(multiple=True)
+            for last in self._lasts:
+                await last.ack(multiple=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    delivery: Delivery
+    message: AbstractIncomingMessage
+    channel: int
 
 
 class BatchConsumer:
-    """Consumers on the queues of the nodes that a worker hosts, on one channel."""
+    """Consumers on the queues of the nodes that a worker hosts."""
 
-    def __init__(self, channel: AbstractChannel, *, clock: Clock) -> None:
-        self._channel = channel
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._arrived: deque[tuple[Delivery, AbstractIncomingMessage]] = deque()
+        self._arrived: deque[_Arrival] = deque()
         self._news = asyncio.Event()
         self._lost: str | None = None
 
     @classmethod
     async def start(
-        cls, connection: AbstractConnection, queues: Mapping[str, NodeCode], *, clock: Clock
+        cls,
+        connection: AbstractConnection,
+        queues: Mapping[str, NodeCode],
+        *,
+        in_flight: int,
+        clock: Clock,
     ) -> BatchConsumer:
-        """Consume from *queues* (queue name → its node)."""
+        """Consume from *queues* (queue name → its node).
+
+        Args:
+            connection: A plain connection; its channels are opened here.
+            queues: At least one.
+            in_flight: Deliveries that may be unacknowledged, over all queues.
+            clock: Dates the deliveries.
+        """
+        consumer = cls(clock=clock)
+        prefetch = prefetch_per_queue(len(queues), in_flight=in_flight)
         with translated("starting to consume"):
-            channel = await connection.channel(publisher_confirms=False)
-            await channel.set_qos(prefetch_count=prefetch_per_queue(len(queues)))
-            consumer = cls(channel, clock=clock)
-            channel.close_callbacks.add(consumer._closed)
-            for name, node in queues.items():
-                queue = await channel.get_queue(name, ensure=False)
-                await queue.consume(consumer._callback(node))
+            await asyncio.gather(
+                *[
+                    consumer._start(
+                        await connection.channel(publisher_confirms=False), part, prefetch=prefetch
+                    )
+                    for part in _parts(list(queues.items()))
+                ]
+            )
         return consumer
 
-    def _callback(self, node: NodeCode) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
+    async def _start(
+        self, channel: AbstractChannel, queues: Sequence[tuple[str, NodeCode]], *, prefetch: int
+    ) -> None:
+        await channel.set_qos(prefetch_count=prefetch)
+        channel.close_callbacks.add(lambda *_: self._lose("a channel was closed"))
+        underlay = await channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(
+            lambda *_: self._lose("the broker cancelled a consumer")
+        )
+        for name, node in queues:
+            queue = await channel.get_queue(name, ensure=False)
+            await queue.consume(self._callback(node, id(channel)))
+
+    def _callback(
+        self, node: NodeCode, channel: int
+    ) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
         async def arrived(message: AbstractIncomingMessage) -> None:
-            self._arrived.append((_delivery(node, message, self._clock()), message))
+            delivery = _delivery(node, message, self._clock())
+            self._arrived.append(_Arrival(delivery, message, channel))
             self._news.set()
 
         return arrived
 
-    def _closed(self, *_: object) -> None:
-        self._lost = "the channel was closed"
+    def _lose(self, what: str) -> None:
+        self._lost = what
         self._news.set()
 
     async def next_batch(self, *, limit: int, stop: asyncio.Event) -> Batch | None:
-        """Wait for a delivery and return it with all that have arrived, up to *limit*.
+        """Wait for a delivery and return it with all that have arrived, up to the bounds.
 
         Returns None once *stop* is set.
 
         Raises:
-            BrokerUnavailableError: The channel is gone; what was taken comes again elsewhere.
+            BrokerUnavailableError: A consumer is gone; what was taken comes again elsewhere.
         """
         while not self._arrived and self._lost is None and not stop.is_set():
             await _first_of(self._news, stop)
@@ -95,10 +135,26 @@ class BatchConsumer:
             raise BrokerUnavailableError(f"{self._lost} while consuming")
         if stop.is_set():
             return None
-        taken = [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
+        taken = self._take(limit)
         if not self._arrived:
             self._news.clear()
-        return Batch([delivery for delivery, _ in taken], taken[-1][1])
+        lasts = {arrival.channel: arrival.message for arrival in taken}
+        return Batch([arrival.delivery for arrival in taken], list(lasts.values()))
+
+    def _take(self, limit: int) -> list[_Arrival]:
+        taken = [self._arrived.popleft()]
+        size = len(taken[0].delivery.signed)
+        while self._arrived and len(taken) < limit:
+            size += len(self._arrived[0].delivery.signed)
+            if size > BATCH_BYTES_MAX:
+                break
+            taken.append(self._arrived.popleft())
+        return taken
+
+
+def _parts(queues: Sequence[tuple[str, NodeCode]]) -> Iterator[Sequence[tuple[str, NodeCode]]]:
+    for start in range(0, len(queues), QUEUES_PER_CHANNEL):
+        yield queues[start : start + QUEUES_PER_CHANNEL]
 
 
 async def _first_of(*events: asyncio.Event) -> None:

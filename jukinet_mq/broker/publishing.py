@@ -12,8 +12,10 @@ import aiormq
 from aio_pika.abc import AbstractConnection, AbstractExchange
 
 from jukinet_mq.broker.connection import translated
+from jukinet_mq.broker.liveness import is_blocked
 from jukinet_mq.envelope import CONTENT_TYPE, SignedEnvelope, type_name
 from jukinet_mq.errors import (
+    BrokerBlockedError,
     BrokerUnavailableError,
     JukinetError,
     UnroutableError,
@@ -27,7 +29,14 @@ DEADLINE: Final = timedelta(seconds=10)
 class ConfirmingPublisher:
     """A channel in confirm mode with the three planes' exchanges."""
 
-    def __init__(self, exchanges: dict[Plane, AbstractExchange], *, deadline: timedelta) -> None:
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        exchanges: dict[Plane, AbstractExchange],
+        *,
+        deadline: timedelta,
+    ) -> None:
+        self._connection = connection
         self._exchanges = exchanges
         self._deadline = deadline
 
@@ -41,21 +50,42 @@ class ConfirmingPublisher:
             exchanges = {
                 plane: await channel.get_exchange(plane.exchange, ensure=False) for plane in Plane
             }
-        return cls(exchanges, deadline=deadline)
+        return cls(connection, exchanges, deadline=deadline)
 
     async def publish(self, envelopes: Sequence[SignedEnvelope]) -> list[JukinetError | None]:
         """Publish in order; return None per confirmed envelope, else why it was refused.
 
         Raises:
-            BrokerUnavailableError: No answer by the deadline, or the connection is lost; any
-                of them may or may not be in a queue.
+            BrokerBlockedError: The broker has an alarm; `until_unblocked` returns when it is
+                over.
+            BrokerUnavailableError: No answer by the deadline, or the connection is lost.
+                In both cases any of them may or may not be in a queue.
         """
-        with translated("publishing"):
-            async with asyncio.timeout(self._deadline.total_seconds()):
-                answers = await asyncio.gather(
-                    *(self._publish(e) for e in envelopes), return_exceptions=True
-                )
+        await self._refuse_while_blocked()
+        try:
+            with translated("publishing"):
+                async with asyncio.timeout(self._deadline.total_seconds()):
+                    answers = await asyncio.gather(
+                        *(self._publish(e) for e in envelopes), return_exceptions=True
+                    )
+        except BrokerUnavailableError:
+            await self._refuse_while_blocked()
+            raise
         return [self._answer(envelope, a) for envelope, a in zip(envelopes, answers, strict=True)]
+
+    async def _refuse_while_blocked(self) -> None:
+        if await is_blocked(self._connection):
+            raise BrokerBlockedError(
+                "RabbitMQ has a memory or disk alarm and takes no publishes; everything waits in "
+                "the outbox. Free memory or disk on the broker; work goes on by itself."
+            )
+
+    async def until_unblocked(self) -> None:
+        """Return when the alarm is over, or the connection with it."""
+        transport = self._connection.transport
+        if transport is not None:
+            with translated("waiting for the end of the broker's alarm"):
+                await transport.connection.ready()
 
     async def _publish(self, envelope: SignedEnvelope) -> object:
         header = envelope.header

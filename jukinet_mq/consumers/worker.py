@@ -43,6 +43,7 @@ class Post:
     Attributes:
         queues: Queue name → the node whose queue it is.
         nodes: Whose outbox rows this worker relays; None for the whole database's.
+        in_flight: Deliveries that may be unacknowledged, over all queues.
         chores: What else comes round at this tier.
     """
 
@@ -50,6 +51,7 @@ class Post:
     link: Link
     queues: Mapping[str, NodeCode]
     nodes: Sequence[NodeCode] | None
+    in_flight: int
     chores: Sequence[Chore] = ()
 
 
@@ -63,6 +65,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._outbox_bell = Bell(desk.database.url)
         self._receipts_due = asyncio.Event()
+        self._recovery: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """Take nothing new; finish what is under way, then let `run` return."""
@@ -86,6 +89,8 @@ class Worker:
                 for chore in chores:
                     tasks.create_task(self._come_round(chore))
         finally:
+            if self._recovery is not None:
+                self._recovery.cancel()
             await self._outbox_bell.close()
         telemetry.emit(
             telemetry.WORKER_STOPPED,
@@ -95,7 +100,10 @@ class Worker:
 
     async def _consume(self, connection: Connection) -> None:
         consumer = await BatchConsumer.start(
-            connection, self._post.queues, clock=self._database.clock
+            connection,
+            self._post.queues,
+            in_flight=self._post.in_flight,
+            clock=self._database.clock,
         )
         telemetry.emit(
             telemetry.WORKER_STARTED,
@@ -161,15 +169,18 @@ class Worker:
                 await self._pause(error)
 
     async def _pause(self, error: DatabaseUnavailableError) -> None:
-        paused = time.monotonic()
-        telemetry.emit(telemetry.CONSUMING_PAUSED, needs="postgresql", error=str(error))
-        back = asyncio.ensure_future(self._database.wait_until_available())
+        """Wait for the database, all of the worker's loops together, or for `stop`."""
+        if self._recovery is None:
+            self._recovery = asyncio.create_task(self._recover(error))
         stop = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait({back, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            back.cancel()
-            stop.cancel()
+        await asyncio.wait({self._recovery, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+
+    async def _recover(self, error: DatabaseUnavailableError) -> None:
+        started = time.monotonic()
+        telemetry.emit(telemetry.CONSUMING_PAUSED, needs="postgresql", error=str(error))
+        await self._database.wait_until_available()
+        self._recovery = None
         telemetry.emit(
-            telemetry.CONSUMING_RESUMED, paused_seconds=round(time.monotonic() - paused, 1)
+            telemetry.CONSUMING_RESUMED, paused_seconds=round(time.monotonic() - started, 1)
         )

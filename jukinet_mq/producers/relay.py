@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from jukinet_mq import telemetry
 from jukinet_mq.envelope import SignedEnvelope
-from jukinet_mq.errors import JukinetError
+from jukinet_mq.errors import BrokerBlockedError, JukinetError
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Database
@@ -28,8 +28,12 @@ class ConfirmedPublisher(Protocol):
         """Publish a window; return None per confirmed envelope, else why it was refused.
 
         Raises:
+            BrokerBlockedError: The broker has an alarm.
             BrokerUnavailableError: The connection is in doubt; any of them may be out.
         """
+
+    async def until_unblocked(self) -> None:
+        """Return when the alarm is over."""
 
 
 async def relay_window(
@@ -80,9 +84,31 @@ async def run_relay(
         DatabaseUnavailableError: Wait for PostgreSQL and call again.
     """
     while not stop.is_set():
-        confirmed, refused = await relay_window(database, publisher, nodes=nodes)
+        try:
+            confirmed, refused = await relay_window(database, publisher, nodes=nodes)
+        except BrokerBlockedError as error:
+            await _wait_for_the_alarms_end(publisher, error, stop=stop)
+            continue
         if refused and not confirmed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), REFUSED_PAUSE.total_seconds())
         elif not confirmed:
             await wait()
+
+
+async def _wait_for_the_alarms_end(
+    publisher: ConfirmedPublisher, error: BrokerBlockedError, *, stop: asyncio.Event
+) -> None:
+    """Publish nothing until the broker says so; nothing is counted against any envelope."""
+    started = time.monotonic()
+    telemetry.emit(telemetry.RELAY_PAUSED, reason=error.reason, error=str(error))
+    over = asyncio.ensure_future(publisher.until_unblocked())
+    told = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({over, told}, return_when=asyncio.FIRST_COMPLETED)
+        if over.done():
+            over.result()
+    finally:
+        over.cancel()
+        told.cancel()
+    telemetry.emit(telemetry.RELAY_RESUMED, paused_seconds=round(time.monotonic() - started, 1))

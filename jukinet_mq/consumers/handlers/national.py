@@ -24,7 +24,7 @@ async def record_originals(
 
 
 async def close_forwards(
-    tx: Transaction,
+    tx: Transaction,  # noqa: ARG001
     arrivals: Sequence[Arrival],
     *,
     work: Workplace,  # noqa: ARG001

@@ -1,0 +1,226 @@
+"""A connection in doubt is given up in time and built anew, on the real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import aio_pika
+import pytest
+
+from jukinet_mq import telemetry
+from jukinet_mq.broker.connection import Connection, Link, supervise
+from jukinet_mq.broker.consuming import BatchConsumer
+from jukinet_mq.broker.publishing import ConfirmingPublisher
+from jukinet_mq.clock import utc_now
+from jukinet_mq.errors import BrokerAccessError, BrokerUnavailableError
+from jukinet_mq.nodes import Tier
+from jukinet_mq.services import Endpoints
+from tests.fixtures.country import CHIYODA, TOKYO, Country
+from tests.fixtures.proxy import Proxy, proxied
+from tests.fixtures.virtual_hosts import VirtualHost
+from tests.integration.test_relay import draft
+
+HEARTBEAT = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def proxy(vhost: VirtualHost) -> AsyncIterator[Proxy]:
+    """A proxy before the broker."""
+    parts = urlsplit(vhost.amqp_url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    async with proxied(parts.hostname, parts.port) as made:
+        yield made
+
+
+@pytest.fixture
+def far(vhost: VirtualHost, services: Endpoints, proxy: Proxy) -> Link:
+    """The administrator's login, by way of the proxy."""
+    url = f"amqp://127.0.0.1:{proxy.port}/{vhost.name}"
+    return Link((url,), services.admin_user, services.admin_password, heartbeat=HEARTBEAT)
+
+
+@pytest.fixture
+async def queue(vhost: VirtualHost) -> AsyncIterator[aio_pika.abc.AbstractQueue]:
+    """A quorum queue, seen without the proxy."""
+    connection = await aio_pika.connect(vhost.amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        yield await channel.declare_queue(
+            "pref.13", durable=True, arguments={"x-queue-type": "quorum"}
+        )
+
+
+@pytest.fixture
+def states() -> AsyncIterator[list[str]]:
+    """What `connection.changed` events say, in order."""
+    said: list[str] = []
+    end = telemetry.subscribe(
+        lambda event, fields: (
+            said.append(str(fields["state"])) if event is telemetry.CONNECTION_CHANGED else None
+        )
+    )
+    yield said  # type: ignore[misc]
+    end()
+
+
+class Listener:
+    """A session that consumes and acknowledges what comes."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.sessions = 0
+        self.got: list[bytes] = []
+        self.consuming = asyncio.Event()
+
+    async def __call__(self, connection: Connection) -> None:
+        self.sessions += 1
+        consumer = await BatchConsumer.start(
+            connection, {"pref.13": TOKYO}, in_flight=100, clock=utc_now
+        )
+        self.consuming.set()
+        while batch := await consumer.next_batch(limit=100, stop=self.stop):
+            self.got += [d.signed for d in batch.deliveries]
+            await batch.ack()
+
+
+@asynccontextmanager
+async def supervised(link: Link) -> AsyncIterator[Listener]:
+    """Run a listener under supervision."""
+    listener = Listener()
+    running = asyncio.create_task(supervise(link, listener, stop=listener.stop))
+    try:
+        async with asyncio.timeout(10):
+            await listener.consuming.wait()
+        yield listener
+    finally:
+        listener.stop.set()
+        async with asyncio.timeout(20):
+            await running
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Return when *condition* holds; fail when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # the other side's doing
+            await asyncio.sleep(0.02)
+
+
+async def say(queue: aio_pika.abc.AbstractQueue, body: bytes) -> None:
+    """Put a message into the queue, past the proxy."""
+    exchange = queue.channel.default_exchange  # type: ignore[attr-defined]
+    await exchange.publish(aio_pika.Message(body), "pref.13")
+
+
+async def test_black_hole_is_noticed_within_two_heartbeats(
+    far: Link, proxy: Proxy, queue: aio_pika.abc.AbstractQueue, states: list[str]
+) -> None:
+    """No FIN, no RST, no answer: the session is given up, and consuming goes on afterwards."""
+    async with supervised(far) as listener:
+        proxy.stall()
+        stalled = time.monotonic()
+        await until(lambda: "lost" in states)
+        noticed = time.monotonic() - stalled
+        proxy.flow()
+        await say(queue, b"after")
+        await until(lambda: listener.got == [b"after"])
+        resumed = time.monotonic() - stalled - noticed
+
+    assert noticed <= 2 * HEARTBEAT.total_seconds()
+    assert resumed <= 30
+    assert 2 <= listener.sessions
+
+
+async def test_cut_connection_is_rebuilt_at_once(
+    far: Link, proxy: Proxy, queue: aio_pika.abc.AbstractQueue
+) -> None:
+    """A reset is followed by a new connection with its consumers."""
+    async with supervised(far) as listener:
+        listener.consuming.clear()
+        proxy.cut()
+        async with asyncio.timeout(10):
+            await listener.consuming.wait()
+        await say(queue, b"after")
+        await until(lambda: listener.got == [b"after"])
+
+
+async def test_state_changes_are_said_once_not_per_try(
+    far: Link, proxy: Proxy, queue: aio_pika.abc.AbstractQueue, states: list[str]
+) -> None:
+    """While the broker is away one line says so, however often it is tried."""
+    async with supervised(far) as listener:
+        proxy.go_away()
+        tried = proxy.accepted
+        await until(lambda: proxy.accepted >= tried + 5)
+        listener.consuming.clear()
+        proxy.flow()
+        async with asyncio.timeout(15):
+            await listener.consuming.wait()
+
+    assert ["up", "lost", "away", "up"] == states
+
+
+async def test_consumer_cancelled_by_the_broker_is_rebuilt(
+    far: Link, proxy: Proxy, queue: aio_pika.abc.AbstractQueue, states: list[str]
+) -> None:
+    """A queue that is deleted and made again has its consumer again."""
+    async with supervised(far) as listener:
+        await queue.delete(if_unused=False, if_empty=False)
+        await until(lambda: "lost" in states)
+        remade = await queue.channel.declare_queue(  # type: ignore[attr-defined]
+            "pref.13", durable=True, arguments={"x-queue-type": "quorum"}
+        )
+        await say(remade, b"after")
+        await until(lambda: listener.got == [b"after"])
+
+
+async def test_second_address_is_tried_when_the_first_is_dead(
+    vhost: VirtualHost, services: Endpoints, proxy: Proxy, queue: aio_pika.abc.AbstractQueue
+) -> None:
+    """Several addresses are tried in turn."""
+    proxy.go_away()
+    dead = f"amqp://127.0.0.1:{proxy.port}/{vhost.name}"
+    link = Link((dead, vhost.amqp_url), services.admin_user, services.admin_password)
+
+    async with supervised(link) as listener:
+        await say(queue, b"here")
+        await until(lambda: listener.got == [b"here"])
+
+
+async def test_refused_login_is_an_error_not_a_wait(
+    vhost: VirtualHost, services: Endpoints
+) -> None:
+    """A wrong password stops the worker: waiting would not help."""
+    link = Link((vhost.amqp_url,), services.admin_user, "wrong")
+
+    with pytest.raises(BrokerAccessError):
+        await asyncio.wait_for(supervise(link, Listener(), stop=asyncio.Event()), 20)
+
+
+async def test_publish_into_a_black_hole_ends_by_its_deadline(
+    country: Country, far: Link, proxy: Proxy, vhost: VirtualHost
+) -> None:
+    """No publish blocks past its deadline, whatever the broker does."""
+    sent = await country.publish(draft(country, 0))
+    connection = await aio_pika.connect(far.addressed(far.urls[0]))
+    try:
+        publishing = await ConfirmingPublisher.open(connection, deadline=timedelta(seconds=1))
+        proxy.stall()
+        started = time.monotonic()
+        with pytest.raises(BrokerUnavailableError):
+            await publishing.publish(sent)
+        assert time.monotonic() - started < 2
+    finally:
+        proxy.flow()
+        proxy.cut()
+        with suppress(Exception):
+            await connection.close()
+    assert [(1,)] == await country.fetch(
+        Tier.MUNICIPALITY, "SELECT count(*) FROM outbox WHERE relayed_at IS NULL"
+    )
+    assert CHIYODA == sent[0].header.sender
