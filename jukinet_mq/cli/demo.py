@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jukinet_mq.cli import options, running, terminal
 from jukinet_mq.errors import InvariantError
-
-if TYPE_CHECKING:
-    from jukinet_mq.load.demo import Plan, View
 
 
 def demo(
@@ -38,14 +34,15 @@ def demo(
         $ jukinet demo --events 20000 --keep
     """
     from jukinet_mq import telemetry
-    from jukinet_mq.cli import demo_report
+    from jukinet_mq.cli import demo_report, demo_view
     from jukinet_mq.load import demo as stages
     from jukinet_mq.load.interrupting import terminated_like_interrupted
 
     telemetry.configure(level="warning", as_json=False)
     given = running.settings(running=False)
     plan = stages.Plan(events, seed, keep)
-    with terminated_like_interrupted(), _watching(plan, silent=as_json) as view:
+    watching = demo_view.view_of(stages.Stage, events, silent=as_json)
+    with terminated_like_interrupted(), watching as view:
         report = stages.run(plan, given, view)
     if as_json:
         terminal.print_json(demo_report.facts(report))
@@ -56,13 +53,3 @@ def demo(
             "the proof does not hold; what is listed says where to look, and so do the workers' "
             f"logs in {given.home / 'logs'}"
         )
-
-
-def _watching(plan: Plan, *, silent: bool) -> AbstractContextManager[View]:
-    from jukinet_mq.cli import demo_view
-
-    if silent:
-        return nullcontext(demo_view.Silence())
-    if terminal.console().is_terminal:
-        return demo_view.LiveView(plan.events)
-    return nullcontext(demo_view.PlainView(plan.events))

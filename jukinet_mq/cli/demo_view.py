@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -18,8 +19,10 @@ from jukinet_mq.cli import terminal
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from jukinet_mq.load.demo import Stage
+    from enum import StrEnum
+
     from jukinet_mq.load.progress import Reached
+    from jukinet_mq.load.stages import View
 
 LINE_EVERY_SECONDS: Final = 5.0
 BAR_WIDTH: Final = 28
@@ -46,13 +49,24 @@ def bars(filed: int, events: int, reached: Reached) -> list[_Bar]:
     ]
 
 
+def view_of(
+    stages: Iterable[StrEnum], events: int, *, silent: bool
+) -> AbstractContextManager[View]:
+    """Return the view that fits where our output goes."""
+    if silent:
+        return nullcontext(Silence())
+    if terminal.console().is_terminal:
+        return LiveView(stages, events)
+    return nullcontext(PlainView(events))
+
+
 class Silence:
     """Nobody watches."""
 
-    def began(self, stage: Stage) -> None:
+    def began(self, stage: StrEnum) -> None:
         """Say nothing."""
 
-    def ended(self, stage: Stage, note: str, seconds: float) -> None:
+    def ended(self, stage: StrEnum, note: str, seconds: float) -> None:
         """Say nothing."""
 
     def reached(self, filed: int, reached: Reached) -> None:
@@ -66,10 +80,10 @@ class PlainView:
         self._events = events
         self._said = 0.0
 
-    def began(self, stage: Stage) -> None:
+    def began(self, stage: StrEnum) -> None:
         """Say nothing: the end of the stage is what counts."""
 
-    def ended(self, stage: Stage, note: str, seconds: float) -> None:
+    def ended(self, stage: StrEnum, note: str, seconds: float) -> None:
         """Say how it ended."""
         terminal.say(f"✓ {stage.value} ({seconds:.1f} s){': ' if note else ''}{note}")
 
@@ -88,10 +102,11 @@ class PlainView:
 class LiveView:
     """Stages with their times, and bars, redrawn in place."""
 
-    def __init__(self, events: int) -> None:
+    def __init__(self, stages: Iterable[StrEnum], events: int) -> None:
+        self._stages = tuple(stages)
         self._events = events
-        self._running: dict[Stage, tuple[Spinner, float]] = {}
-        self._ended: dict[Stage, tuple[str, float]] = {}
+        self._running: dict[StrEnum, tuple[Spinner, float]] = {}
+        self._ended: dict[StrEnum, tuple[str, float]] = {}
         self._bars: list[_Bar] = []
         self._live = Live(
             get_renderable=self._render,
@@ -111,11 +126,11 @@ class LiveView:
     ) -> None:
         self._live.__exit__(kind, error, trace)
 
-    def began(self, stage: Stage) -> None:
+    def began(self, stage: StrEnum) -> None:
         """Show it as running."""
         self._running[stage] = (Spinner("dots", style="cyan"), time.monotonic())
 
-    def ended(self, stage: Stage, note: str, seconds: float) -> None:
+    def ended(self, stage: StrEnum, note: str, seconds: float) -> None:
         """Show it as done."""
         self._running.pop(stage, None)
         self._ended[stage] = (note, seconds)
@@ -125,21 +140,20 @@ class LiveView:
         self._bars = bars(filed, self._events, reached)
 
     def _render(self) -> RenderableType:
-        from jukinet_mq.load.demo import Stage
 
         table = Table.grid(padding=(0, 1))
         table.add_column(width=1)
         table.add_column(no_wrap=True)
         table.add_column(justify="right", width=7, style="dim", no_wrap=True)
         table.add_column(style="dim", overflow="ellipsis", no_wrap=True)
-        for stage in Stage:
+        for stage in self._stages:
             table.add_row(*self._row(stage))
         parts: list[RenderableType] = [table]
         if self._bars:
             parts += [Text(), self._progress()]
         return Group(*parts)
 
-    def _row(self, stage: Stage) -> Iterator[RenderableType]:
+    def _row(self, stage: StrEnum) -> Iterator[RenderableType]:
         if stage in self._ended:
             note, seconds = self._ended[stage]
             yield from (Text("✓", "green"), stage.value, f"{seconds:.1f} s", Text(note))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final, Protocol
+from functools import partial
+from typing import Final
 
 import uvloop
 
@@ -23,20 +23,17 @@ from jukinet_mq.load import installation
 from jukinet_mq.load.filing import Filings, divert, file_sample
 from jukinet_mq.load.installation import Servers
 from jukinet_mq.load.measure import Meter
-from jukinet_mq.load.processes import WorkerProcess, running_workers, wait_until_ready
-from jukinet_mq.load.progress import Country, Reached, open_country
+from jukinet_mq.load.processes import check_all, running_workers, wait_until_ready
+from jukinet_mq.load.progress import Country, Following, Reached, open_country
 from jukinet_mq.load.proof import Proof, prove
 from jukinet_mq.load.sampler import Sampler
+from jukinet_mq.load.stages import Stages, View
 from jukinet_mq.load.tally import KindTally, tally
 from jukinet_mq.nodes import Tier, directory
 from jukinet_mq.store.proof import Mark
 from jukinet_mq.topology.build import build
 
-LOOK_EVERY: Final = timedelta(seconds=0.3)
-LOOK_SHARE_MAX: Final = 0.2
-"""Counting takes no more than this share of the time, however large the books have grown."""
 MEASURE_EVERY: Final = timedelta(seconds=1)
-STALLED_AFTER: Final = timedelta(seconds=45)
 NUMBERS_PER_EVENT: Final = 4
 
 
@@ -53,19 +50,6 @@ class Stage(StrEnum):
     STOP = "Stop the workers"
     PROVE = "Count in three databases and the broker"
     DOWN = "Stop RabbitMQ and PostgreSQL"
-
-
-class View(Protocol):
-    """Who watches a run."""
-
-    def began(self, stage: Stage) -> None:
-        """*stage* has begun."""
-
-    def ended(self, stage: Stage, note: str, seconds: float) -> None:
-        """*stage* has ended well; *note* says with what."""
-
-    def reached(self, filed: int, reached: Reached) -> None:
-        """The run is this far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +79,7 @@ class Report:
     filed: Filings
     kinds: Sequence[KindTally]
     proof: Proof
-    seconds: Mapping[Stage, float]
+    seconds: Mapping[StrEnum, float]
     memory: int
     servers: Servers
 
@@ -106,21 +90,9 @@ class Report:
 
 
 @dataclass(slots=True)
-class _Run:
-    plan: Plan
-    view: View
-    seconds: dict[Stage, float] = field(default_factory=dict)
+class _Run(Stages):
+    plan: Plan = field(kw_only=True)
     filed: Filings = field(default_factory=Filings)
-
-    @contextmanager
-    def stage(self, stage: Stage) -> Iterator[list[str]]:
-        """Tell the view of *stage*; the block appends what the stage has ended with."""
-        note: list[str] = []
-        self.view.began(stage)
-        started = time.monotonic()
-        yield note
-        self.seconds[stage] = time.monotonic() - started
-        self.view.ended(stage, ", ".join(note), self.seconds[stage])
 
 
 def run(plan: Plan, given: Settings, view: View) -> Report:
@@ -130,7 +102,7 @@ def run(plan: Plan, given: Settings, view: View) -> Report:
         JukinetError: A stage could not be done. That the proof does not hold is no error
             here: the report says it.
     """
-    this = _Run(plan, view)
+    this = _Run(view, plan=plan)
     with ExitStack() as stack:
         with this.stage(Stage.SERVERS) as note:
             servers = stack.enter_context(installation.servers(given, keep=plan.keep))
@@ -199,17 +171,28 @@ async def _file_and_follow(
             workers = stack.enter_context(running_workers(given))
             await wait_until_ready(workers)
             note.append("process " + ", ".join(f"{w.pid} {w.tier.value}" for w in workers))
-        following = _Following(this, country, marks, workers)
+        following = Following(
+            country,
+            marks,
+            check=partial(check_all, workers),
+            tell=lambda reached: this.view.reached(this.filed.filed, reached),
+        )
         filing = asyncio.create_task(_file(this, given, marks[Tier.MUNICIPALITY], following.check))
         try:
             await following.until(filing.done)
             await filing
             with this.stage(Stage.ARRIVE) as note:
-                note.append(await following.until_complete())
+                note.append(_said(await following.until_complete()))
         finally:
             filing.cancel()
         with this.stage(Stage.STOP):
             stack.close()
+
+
+def _said(reached: Reached) -> str:
+    if not reached.complete:
+        return "nothing has moved for long, and not all has arrived"
+    return f"{reached.published:,} envelopes, {reached.receipts[0]:,} receipts"
 
 
 async def _file(this: _Run, given: Settings, mark: Mark, check: Callable[[], None]) -> None:
@@ -222,51 +205,6 @@ async def _file(this: _Run, given: Settings, mark: Mark, check: Callable[[], Non
         async with app.open_room(given, Tier.MUNICIPALITY) as room:
             await file_sample(room, events, filed=this.filed, check=check)
         note.append(f"{this.filed.filed:,} events")
-
-
-@dataclass(slots=True)
-class _Following:
-    """Watches the databases until a run is at its end."""
-
-    this: _Run
-    country: Country
-    marks: Mapping[Tier, Mark]
-    workers: Sequence[WorkerProcess]
-
-    def check(self) -> None:
-        """Raise WorkerEndedError if a worker has ended."""
-        for worker in self.workers:
-            worker.check()
-
-    async def look(self) -> Reached:
-        """Count once, tell the view, and pause."""
-        self.check()
-        started = time.monotonic()
-        reached = await self.country.progress(self.marks)
-        self.this.view.reached(self.this.filed.filed, reached)
-        taken = time.monotonic() - started
-        await asyncio.sleep(max(LOOK_EVERY.total_seconds(), taken / LOOK_SHARE_MAX))
-        return reached
-
-    async def until(self, ended: Callable[[], bool]) -> None:
-        """Look until *ended*."""
-        while not ended():
-            await self.look()
-
-    async def until_complete(self) -> str:
-        """Look until nothing is under way twice in a row, or nothing has moved for long.
-
-        The three databases are not read at one instant; what is complete and has not changed
-        between two looks was complete in between. If it never is, the proof says what lacks.
-        """
-        before, moved = await self.look(), time.monotonic()
-        while time.monotonic() - moved < STALLED_AFTER.total_seconds():
-            now = await self.look()
-            if now != before:
-                before, moved = now, time.monotonic()
-            elif now.complete:
-                return f"{now.published:,} envelopes published, {now.receipts[0]:,} receipts"
-        return "nothing has moved for long; not all has arrived"
 
 
 async def _prove(

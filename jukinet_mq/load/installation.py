@@ -71,6 +71,12 @@ def servers(given: Settings, *, keep: bool = False) -> Iterator[Servers]:
         services.down()
 
 
+async def prepare(given: Settings) -> None:
+    """Do all that the three functions below do; the broker works while keys are made."""
+    await migrate(given)
+    await asyncio.gather(enrol_keys(given), apply_topology(given))
+
+
 async def migrate(given: Settings) -> None:
     """Bring the three databases to this program's schema, side by side."""
     await asyncio.gather(*(migrations.upgrade(given.owner_database_url(tier)) for tier in Tier))

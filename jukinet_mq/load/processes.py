@@ -116,6 +116,12 @@ async def wait_until_ready(
         ) from None
 
 
+def check_all(workers: Sequence[WorkerProcess]) -> None:
+    """Raise WorkerEndedError if any of *workers* has ended."""
+    for worker in workers:
+        worker.check()
+
+
 def stop(workers: Sequence[WorkerProcess], *, within: timedelta = STOP_WITHIN) -> None:
     """Stop *workers*, and return when none of them is left."""
     for worker in workers:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
 
 from jukinet_mq.config import Settings
 from jukinet_mq.load.keepers import duties
-from jukinet_mq.nodes import Tier
+from jukinet_mq.nodes import NodeCode, Tier, directory
 from jukinet_mq.store import proof
 from jukinet_mq.store.database import Database
 from jukinet_mq.store.proof import Books, Mark, Progress
 
-UNDER_WAY = ("outbox_waiting", "inbox_pending", "receipts_due", "filings_waiting")
+LOOK_EVERY: Final = timedelta(seconds=0.3)
+LOOK_SHARE_MAX: Final = 0.2
+"""Counting takes no more than this share of the time, however large the books have grown."""
+STALLED_AFTER: Final = timedelta(seconds=45)
+UNDER_WAY: Final = ("outbox_waiting", "inbox_pending", "receipts_due", "filings_waiting")
 """What workers still have to do; the rest of what may be left is for a person."""
 
 
@@ -102,9 +110,60 @@ class Country:
                 found[tier] = await proof.read_books(tx, since=since[tier].at)
         return found
 
+    async def is_kept(self, message_id: UUID, node: NodeCode) -> bool:
+        """Say whether *node* has kept an envelope."""
+        async with self.databases[directory().node(node).tier].transaction() as tx:
+            return await proof.is_kept(tx, message_id, node)
+
     async def _progress(self, tier: Tier, since: Mark) -> Progress:
         async with self.databases[tier].transaction() as tx:
             return await proof.read_progress(tx, since)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Watches the databases until a run is at its end.
+
+    Attributes:
+        check: Called at every look; raises when going on makes no sense.
+        tell: Is told what was found.
+    """
+
+    country: Country
+    marks: Mapping[Tier, Mark]
+    check: Callable[[], None]
+    tell: Callable[[Reached], None]
+    every: timedelta = LOOK_EVERY
+
+    async def look(self) -> Reached:
+        """Count once, tell it, and pause."""
+        self.check()
+        started = time.monotonic()
+        reached = await self.country.progress(self.marks)
+        self.tell(reached)
+        taken = time.monotonic() - started
+        await asyncio.sleep(max(self.every.total_seconds(), taken / LOOK_SHARE_MAX))
+        return reached
+
+    async def until(self, ended: Callable[[], bool]) -> None:
+        """Look until *ended*."""
+        while not ended():
+            await self.look()
+
+    async def until_complete(self) -> Reached:
+        """Look until nothing is under way twice in a row, or nothing has moved for long.
+
+        The three databases are not read at one instant; what is complete and has not changed
+        between two looks was complete in between. What never is, is returned as it stands.
+        """
+        before, moved = await self.look(), time.monotonic()
+        while time.monotonic() - moved < STALLED_AFTER.total_seconds():
+            now = await self.look()
+            if now != before:
+                before, moved = now, time.monotonic()
+            elif now.complete:
+                break
+        return before
 
 
 @asynccontextmanager
