@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -57,7 +57,7 @@ async def queue(vhost: VirtualHost) -> AsyncIterator[aio_pika.abc.AbstractQueue]
 
 
 @pytest.fixture
-def states() -> AsyncIterator[list[str]]:
+def states() -> Iterator[list[str]]:
     """What `connection.changed` events say, in order."""
     said: list[str] = []
     end = telemetry.subscribe(
@@ -65,7 +65,7 @@ def states() -> AsyncIterator[list[str]]:
             said.append(str(fields["state"])) if event is telemetry.CONNECTION_CHANGED else None
         )
     )
-    yield said  # type: ignore[misc]
+    yield said
     end()
 
 
@@ -113,7 +113,7 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
 
 async def say(queue: aio_pika.abc.AbstractQueue, body: bytes) -> None:
     """Put a message into the queue, past the proxy."""
-    exchange = queue.channel.default_exchange  # type: ignore[attr-defined]
+    exchange = queue.channel.default_exchange
     await exchange.publish(aio_pika.Message(body), "pref.13")
 
 
@@ -172,7 +172,7 @@ async def test_consumer_cancelled_by_the_broker_is_rebuilt(
     async with supervised(far) as listener:
         await queue.delete(if_unused=False, if_empty=False)
         await until(lambda: "lost" in states)
-        remade = await queue.channel.declare_queue(  # type: ignore[attr-defined]
+        remade = await queue.channel.declare_queue(
             "pref.13", durable=True, arguments={"x-queue-type": "quorum"}
         )
         await say(remade, b"after")

@@ -438,15 +438,21 @@ async def _everything(country: Country) -> list[object]:
 
 
 async def _signed_again(
-    country: Country, envelope: SignedEnvelope, **changes: UUID | int
+    country: Country,
+    envelope: SignedEnvelope,
+    *,
+    id: UUID | None = None,  # noqa: A002  # the header's own name
+    sequence: int | None = None,
 ) -> SignedEnvelope:
     """Return an authentic envelope with the same content under a changed header."""
     payload = _payload(envelope)
-    if "id" in changes:
-        payload["id"] = str(changes["id"])
-    if "sequence" in changes:
-        payload["sequence"] = f"{changes['sequence']:020d}"
-    header = replace(envelope.header, **changes)
+    header = replace(
+        envelope.header,
+        id=id or envelope.header.id,
+        sequence=sequence or envelope.header.sequence,
+    )
+    payload["id"] = str(header.id)
+    payload["sequence"] = f"{header.sequence:020d}"
     signed = country.signing[NodeCode(header.sender)].sign(orjson.dumps(payload))
     return replace(envelope, header=header, signed=signed)
 

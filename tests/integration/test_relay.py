@@ -69,6 +69,7 @@ async def publisher(link: Link) -> AsyncIterator[ConfirmingPublisher]:
 
 
 def draft(country: Country, number: int) -> Draft:
+    """Return an update of one of three senders, in turn."""
     sender, recipient = [(CHIYODA, TOKYO), (SAPPORO, HOKKAIDO), (HAKODATE, HOKKAIDO)][number % 3]
     body = IdentityUpdate.example().model_copy(
         update={"resident_code": synthetic_resident_code(number), "area_code": sender}
