@@ -15,6 +15,7 @@ import orjson
 import typer
 
 from jukinet_mq.cli import fields, options, running, terminal
+from jukinet_mq.cli.prose import reflow
 from jukinet_mq.errors import UnknownNodeError
 from jukinet_mq.messages import ChangeReason
 from jukinet_mq.producers.events import (
@@ -325,3 +326,4 @@ def _facts(one: Published) -> dict[str, object]:
 
 
 _register()
+reflow(app)

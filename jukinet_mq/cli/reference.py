@@ -112,11 +112,11 @@ def _of_command(command: Any, context: Any, *, depth: int) -> Iterator[str]:
 
 def _prose(text: str) -> Iterator[str]:
     """Yield a help text's paragraphs; indented ones are what a person types."""
-    for paragraph in inspect.cleandoc(text).split("\n\n"):
-        if paragraph.startswith(("    ", "$ ")):
+    for paragraph in map(_plain, text.split("\n\n")):
+        if paragraph.startswith("    "):
             yield f"```console\n{inspect.cleandoc(paragraph)}\n```"
         else:
-            yield " ".join(_plain(paragraph).split())
+            yield paragraph
 
 
 def _row(parameter: Any, context: Any) -> str | None:

@@ -23,6 +23,7 @@ from jukinet_mq.cli import (
     trust,
     worker,
 )
+from jukinet_mq.cli.prose import reflow
 
 HELP = """
 Signed, sealed and receipted notices between Japan's resident registers, over RabbitMQ.
@@ -97,3 +98,4 @@ app.add_typer(node.app, name="node", rich_help_panel=OPERATE)
 app.add_typer(parked.app, name="parked", rich_help_panel=OPERATE)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=OPERATE)
 app.add_typer(reference.app, name="reference", hidden=True)
+reflow(app)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+from jukinet_mq.cli import fields
+from jukinet_mq.producers.events import (
+    EVENTS,
+    CardMoveOutFiled,
+    IdentityUpdateFiled,
+    MoveFiled,
+)
+
+
+def leaves(value: Any, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    """Return the path of every value in a JSON mapping; a date of the register is one value."""
+    if isinstance(value, dict) and "kind" not in value:
+        return {leaf for name, below in value.items() for leaf in leaves(below, (*path, name))}
+    if isinstance(value, list) and value and isinstance(value[0], dict) and path[-1] == "persons":
+        return leaves(value[0], (*path, "*"))
+    return {path}
+
+
+@pytest.mark.parametrize("model", EVENTS)
+def test_every_field_of_an_event_has_an_option(model: Any) -> None:
+    """What an example says can be said with options, for each event there is."""
+    said = leaves(model.example().model_dump(mode="json", exclude_none=True)) - {("event",)}
+
+    assert set() == said - {option.path for option in fields.options_of(model)}
+
+
+@pytest.mark.parametrize("model", EVENTS)
+def test_options_are_as_many_as_the_fields(model: type[BaseModel]) -> None:
+    """No field of a model, nor of its parts, is without an option."""
+    paths = {option.path for option in fields.options_of(model)}
+    names = set(model.model_fields) - {"event"}
+
+    assert names == {path[0] for path in paths}
+
+
+def test_options_make_the_event_that_they_say() -> None:
+    """One person's options stand in the list of persons; parts are put together."""
+    options = fields.options_of(CardMoveOutFiled)
+
+    content = fields.content_of(
+        options,
+        {
+            "name": "髙橋 花子",
+            "birth_date": "1994-04",
+            "card_issued_on": "2023-05-08",
+            "child_allowance": False,
+            "planned_on": "2026-03-28",
+        },
+    )
+
+    assert {
+        "persons": [
+            {
+                "name": "髙橋 花子",
+                "birth_date": {"kind": "month", "value": "1994-04"},
+                "card": {"issued_on": "2023-05-08"},
+                "child_allowance": False,
+            }
+        ],
+        "planned_on": "2026-03-28",
+    } == content
+
+
+def test_household_is_a_json_list() -> None:
+    """Several persons come as one value."""
+    content = fields.content_of(fields.options_of(MoveFiled), {"persons": '[{"name": "甲"}]'})
+
+    assert {"persons": [{"name": "甲"}]} == content
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1994-04-12", {"kind": "exact", "value": "1994-04-12"}),
+        ("1994-04", {"kind": "month", "value": "1994-04"}),
+        ("1994", {"kind": "year", "value": "1994"}),
+        ("1994/平成六年頃", {"kind": "year", "value": "1994", "text": "平成六年頃"}),
+        ("unknown", {"kind": "unknown"}),
+        ("/年月日不詳", {"kind": "text", "text": "年月日不詳"}),
+    ],
+)
+def test_dates_of_the_register_are_read(text: str, expected: dict[str, str]) -> None:
+    """Each form that a register knows has a way to be written."""
+    assert expected == fields.read_register_date(text)
+
+
+@pytest.mark.parametrize("text", ["", "12.4.1994", "1994-4-12", "H6.4.12", "1994-04-12T00:00"])
+def test_other_dates_are_refused_with_the_forms_that_there_are(text: str) -> None:
+    """The option is named, what was typed is not repeated as a value."""
+    with pytest.raises(typer.BadParameter, match=r"--birth-date: expected YYYY-MM-DD"):
+        fields.content_of(fields.options_of(MoveFiled), {"birth_date": text})
+
+
+def test_instant_may_have_any_offset() -> None:
+    """Counters write their own time; the event holds UTC."""
+    assert "2026-03-28T01:15:00Z" == fields.read_instant("2026-03-28T10:15:00+09:00")
+    with pytest.raises(ValueError, match="offset"):
+        fields.read_instant("2026-03-28T10:15:00")
+
+
+def test_one_update_needs_no_prefix() -> None:
+    """Who files an update names its fields as they are."""
+    content = fields.content_of(fields.options_of(IdentityUpdateFiled), {"address": "一丁目"})
+
+    assert {"update": {"address": "一丁目"}} == content

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from jukinet_mq.cli.root import app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["worker", "municipality"], "--node CODE"),
+        (["worker", "prefecture", "--all", "--node", "130001"], "not both"),
+        (["worker", "municipality", "--node", "130001"], "prefecture tier"),
+        (["worker", "village", "--all"], "municipality"),
+        (["inject", "mvoe"], "Did you mean 'move'"),
+        (["inject", "nowhere.ndjson"], "nowhere.ndjson: no file"),
+        (["inject", "--errors", "e", "./nowhere"], "./nowhere: no file"),
+        (["inject", "move"], "--synthetic"),
+        (["inject", "move", "f.json", "--synthetic"], "not both"),
+        (["inject", "move", "--name", "a", "--persons", "[]"], "not both"),
+        (["inject", "card-move", "--synthetic"], "--filing"),
+        (["inject", "card-move", "--filing", "move-in", "--household-head", "a"], "not for this"),
+        (["status", "nonsense"], "UUID"),
+        (["parked", "replay", "--apply"], "--all"),
+        (["parked", "discard", "--all", "--apply"], "--why"),
+        (["quarantine", "show", "12"], "prefecture/12"),
+        (["trust", "revoke"], "KID"),
+        (["node", "list", "--prefecture", "99"], "prefecture"),
+    ],
+)
+def test_unclear_command_line_is_refused_with_what_to_say(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Exit code 2, nothing done, and the text names the way out."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JUKINET_HOME", str(tmp_path / "home"))
+
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "400", "TERMINAL_WIDTH": "400"})
+
+    assert 2 == result.exit_code, result.output
+    assert said in " ".join(result.output.split())
+    assert [] == list(tmp_path.iterdir())
