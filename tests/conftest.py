@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.virtual_hosts",
     "tests.fixtures.country",
     "tests.fixtures.installation",
+    "tests.fixtures.nation",
 ]
