@@ -47,8 +47,7 @@ def update(number: int, **changes: object) -> IdentityUpdate:
 
 
 async def test_update_is_kept_and_receipted_by_both_keepers(country: Country) -> None:
-    """One update stands once in the archive and register of its prefecture and of J-LIS, and
-    its municipality has `processed` from both."""
+    """Prefecture and J-LIS hold an update once each, and both say `processed`."""
     sent = await country.say(CHIYODA, TOKYO, update(1))
 
     await country.settle()
@@ -81,8 +80,7 @@ async def test_prefecture_passes_on_the_very_bytes(country: Country) -> None:
 async def test_notice_is_opened_by_its_recipient_and_kept_sealed_by_the_tiers_above(
     country: Country,
 ) -> None:
-    """A move-in notice is processed by the former municipality; both prefectures and J-LIS
-    keep the sealed envelope, and say no more than `kept`."""
+    """The former municipality processes a notice; the tiers above say no more than `kept`."""
     notice = MoveInNotice.example()
     sender, recipient = SAPPORO, CHIYODA
     sent = await country.say(sender, recipient, notice)
@@ -102,8 +100,7 @@ async def test_notice_is_opened_by_its_recipient_and_kept_sealed_by_the_tiers_ab
 async def test_repeated_delivery_changes_nothing_and_gets_the_same_receipt(
     country: Country,
 ) -> None:
-    """A delivery that comes again is not kept twice; the very envelope that carried the first
-    receipt goes out once more."""
+    """What comes again is not kept twice; the first receipt's very envelope goes out again."""
     sent = await country.say(CHIYODA, TOKYO, update(1))
     await country.collect(Tier.MUNICIPALITY)
     first = arrivals(sent, country.now)
@@ -307,8 +304,7 @@ async def test_changed_resident_code_ends_the_former_entry(country: Country) -> 
 
 
 async def test_history_keeps_for_150_years_from_the_next_notice(country: Country) -> None:
-    """A notice's retention begins when the next notice of the same resident is recorded; a
-    deletion's with itself (Order 30-6)."""
+    """Retention begins with the next notice of the same resident (Order 30-6)."""
     await country.say(CHIYODA, TOKYO, IdentityUpdate.example())
     await country.settle()
     country.later(days=10)
