@@ -158,7 +158,12 @@ def link(given: Settings, login: str) -> Link:
             f"no password for the login {login} in {given.credentials}; run "
             "`jukinet topology apply`"
         )
-    return Link(urls=given.broker_urls, login=login, password=password)
+    return Link(
+        urls=given.broker_urls,
+        login=login,
+        password=password,
+        heartbeat=timedelta(seconds=given.heartbeat_seconds),
+    )
 
 
 async def _erase(database: Database) -> None:

@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     """Every setting, each as `JUKINET_<NAME>` in the environment.
 
     `amqp_url` may hold several addresses, separated by commas; they are tried in turn. The
-    owner URLs are for migrations only.
+    owner URLs are for migrations only. A broker that is silent for two heartbeats is given up.
     """
 
     model_config = SettingsConfigDict(env_prefix="JUKINET_", frozen=True, extra="ignore")
@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     municipality_owner_database_url: str | None = Field(default=None, repr=False)
     prefecture_owner_database_url: str | None = Field(default=None, repr=False)
     national_owner_database_url: str | None = Field(default=None, repr=False)
+    heartbeat_seconds: int = Field(default=10, ge=1, le=60)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 
