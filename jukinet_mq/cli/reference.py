@@ -32,8 +32,8 @@ _ON_ERRORS: Final = """\
 An error is one line on standard error: `jukinet: TEXT [REASON]`; with `--json` it is the object
 `{"error": REASON, "text": TEXT}`. [Every reason](reasons.md) is listed with its exit code."""
 _ON_REASONS: Final = """\
-A reason is stable and public: receipts, logs, metrics and error lines say it, and a runbook has
-its name."""
+A reason is stable and public: receipts, logs, metrics and error lines say it. Each one has a
+runbook."""
 _FAMILIES: Final[dict[type[JukinetError], str]] = {
     ConfigurationError: "Stop: the installation is wrong",
     RejectedError: "Rejected: the sender's fault, and the sender is told",
@@ -149,10 +149,14 @@ def _reasons_page() -> str:
     parts = [_GENERATED, "# Reasons", _ON_REASONS]
     for family, heading in _FAMILIES.items():
         members = [error for error in error_classes() if issubclass(error, family)]
-        rows = [f"| `{m.reason}` | {m.exit_code} | {_sentence(m)} |" for m in members]
+        rows = [f"| {_link(m)} | {m.exit_code} | {_sentence(m)} |" for m in members]
         table = "\n".join(["| reason | exit code | meaning |", "|---|---|---|", *rows])
         parts += [f"## {heading}", table]
     return "\n\n".join(parts) + "\n"
+
+
+def _link(error: type[JukinetError]) -> str:
+    return f"[`{error.reason}`](../runbooks/{error.reason}.md)"
 
 
 def _sentence(error: type[JukinetError]) -> str:
