@@ -40,6 +40,9 @@ def identity_update(
     processes: Annotated[
         int, typer.Option(min=1, max=16, help="Workers of each tier, side by side.")
     ] = 1,
+    singles: Annotated[
+        int, typer.Option(min=1, max=1_000, help="Updates one after the other, afterwards.")
+    ] = 50,
     as_json: options.Json = False,
 ) -> None:
     """Publish identity updates in bulk through the real processes, and time every stage.
@@ -55,7 +58,7 @@ def identity_update(
 
     telemetry.configure(level="warning", as_json=False)
     given = running.settings(running=False)
-    plan = bench.Plan(count, warm_up, seed, processes)
+    plan = bench.Plan(count, warm_up, seed, singles, processes)
     watching = demo_view.view_of(bench.Stage, count, silent=as_json)
     with terminated_like_interrupted(), watching as view:
         result = bench.run(plan, given, view)

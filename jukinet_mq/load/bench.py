@@ -47,7 +47,6 @@ from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
 LOOK_EVERY: Final = timedelta(seconds=1)
-SINGLES: Final = 50
 SINGLES_FIRST: Final = 5
 """Not counted: the first ones open connections."""
 SINGLE_WITHIN: Final = timedelta(seconds=20)
@@ -75,12 +74,14 @@ class Plan:
     Attributes:
         count: Updates that are counted.
         warm_up: Updates before, that are not.
+        singles: Updates one after the other on the idle system.
         processes: Workers of each tier, side by side.
     """
 
     count: int
     warm_up: int
     seed: int
+    singles: int = 50
     processes: int = 1
 
 
@@ -167,6 +168,7 @@ class _Bench:
                 measured = await self._measure(country, workers, injector)
                 with self.stages.stage(Stage.IDLE):
                     idle = await self._singles(country, offset)
+                    await self._following(country, marks, workers).until_complete()
                 return replace(measured, idle=idle, worker_peaks=_peaks(workers))
 
     def _start(self, stack: ExitStack, offset: int) -> tuple[list[WorkerProcess], Injector]:
@@ -179,7 +181,9 @@ class _Bench:
 
     def _offset(self, position: int) -> int:
         """Return a number of the test range that earlier runs have not used."""
-        needed = NUMBERS_PER_UPDATE * (self.plan.count + self.plan.warm_up + 2 * SINGLES)
+        needed = NUMBERS_PER_UPDATE * (
+            self.plan.count + self.plan.warm_up + self.plan.singles + SINGLES_FIRST
+        )
         return position % max(1, SYNTHETIC_COUNT - needed)
 
     def _following(
@@ -228,7 +232,7 @@ class _Bench:
 
     async def _singles(self, country: Country, offset: int) -> Percentiles | None:
         """Time single updates from filing to seeing them kept at J-LIS."""
-        count = SINGLES + SINGLES_FIRST
+        count = self.plan.singles + SINGLES_FIRST
         behind = NUMBERS_PER_UPDATE * (self.plan.count + self.plan.warm_up)
         sampler = Sampler(self.plan.seed, at=utc_now(), offset=offset + behind)
         taken: list[float] = []

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.timeout(240)
 
 def test_bench_reports_rates_costs_memory_and_idle_delay(nation: Nation) -> None:
     """Every update passes every stage, and each process's time and memory is told apart."""
-    done = nation.jukinet("bench", "identity-update", "--count", "200", "--warm-up", "20", "--json")
+    done = nation.jukinet(
+        "bench", "identity-update", "--count", "200", "--warm-up", "20", "--singles", "10", "--json"
+    )
 
     assert 0 == done.returncode, done.stderr
     shown = json.loads(done.stdout)
