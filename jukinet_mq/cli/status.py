@@ -152,6 +152,8 @@ def _print(filed: Sequence[Filed], ways: Sequence[Journey]) -> None:
                 )
             case "refused":
                 terminal.say(f"[red]✗[/] refused [{one.reason}]; it needs the paper certificate")
+            case "done":
+                terminal.say("[green]✓[/] registered with its move-out certificate")
             case _:
                 pass
     for way in ways:

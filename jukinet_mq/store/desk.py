@@ -9,7 +9,8 @@ from typing import Final, Literal
 from uuid import UUID
 
 from jukinet_mq.errors import DiscardedByOperatorError
-from jukinet_mq.messages import ReceiptLevel, ReceiptNotice
+from jukinet_mq.messages import ReceiptLevel
+from jukinet_mq.routing import Plane
 from jukinet_mq.store import receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Key
@@ -224,8 +225,8 @@ async def _discard(tx: Transaction, ended: Sequence[ParkedEnvelope]) -> None:
 
 
 def _is_answered(one: ParkedEnvelope) -> bool:
-    """Receipts are never answered, whatever becomes of them."""
-    return one.kind != ReceiptNotice.kind
+    """Nothing on the receipt plane is answered, whatever becomes of it."""
+    return one.plane != Plane.RECEIPT.value
 
 
 def _keys(ended: Sequence[ParkedEnvelope]) -> tuple[list[UUID], list[str], list[str]]:
