@@ -1,0 +1,157 @@
+"""Faults between the real processes and their servers; afterwards the books are counted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from jukinet_mq.nodes import Tier
+from tests.fixtures.filing import inject_updates
+from tests.fixtures.installation import Installation, Process
+from tests.fixtures.proxy import Proxy, proxied
+
+HEARTBEAT = "2"
+_numbers = iter(range(10_000, 1_000_000, 1_000))
+
+
+@asynccontextmanager
+async def before_the_broker(installation: Installation) -> AsyncIterator[tuple[Proxy, str]]:
+    """Put a proxy before the broker; gives it and the AMQP URL that leads through it."""
+    parts = urlsplit(installation.amqp_url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    async with proxied(parts.hostname, parts.port) as proxy:
+        yield proxy, re.sub(r"@[^/]+", f"@127.0.0.1:{proxy.port}", installation.amqp_url)
+
+
+@asynccontextmanager
+async def before_the_database(
+    installation: Installation, tier: Tier
+) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
+    """Put a proxy before a tier's database; gives it and the environment that leads through."""
+    url = installation.databases[tier].worker_url
+    parts = urlsplit(url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    host, port = query.get("host", parts.hostname), query.get("port", parts.port)
+    path = f"{host}/.s.PGSQL.{port}" if str(host).startswith("/") else None
+    async with proxied(str(host), int(str(port)), path=path) as proxy:
+        far = f"postgresql://{parts.username}:{parts.password}@127.0.0.1:{proxy.port}{parts.path}"
+        yield proxy, {f"JUKINET_{tier.name}_DATABASE_URL": f"{far}?sslmode=disable"}
+
+
+async def flow(installation: Installation, *, parts: int = 4, size: int = 60) -> None:
+    """Inject updates in several parts, so that something is under way all the time."""
+    for _ in range(parts):
+        start = next(_numbers)
+        await asyncio.to_thread(inject_updates, installation, range(start, start + size))
+
+
+async def proved(installation: Installation) -> None:
+    """Count: nothing lost, doubled, unreceipted, unexpected, or left in a queue."""
+    proof = await installation.proof()
+    assert proof.holds, (proof.findings, proof.left_in_queues, proof.left)
+    assert proof.envelopes > 0
+    assert proof.receipts > 0
+
+
+async def said(process: Process, name: str) -> bool:
+    """Say whether a process has logged an event of this name."""
+    return bool(process.events(name))
+
+
+async def waiting(installation: Installation, process: Process, name: str) -> None:
+    """Wait until a process has logged an event of this name."""
+    await installation.until(lambda: said(process, name))
+
+
+Fault = Callable[[Proxy, random.Random], Awaitable[None]]
+
+
+async def cuts(proxy: Proxy, chance: random.Random) -> None:
+    """Reset everything five times, at odd moments."""
+    for _ in range(5):
+        proxy.cut_after = chance.randrange(20_000, 400_000)
+        await asyncio.sleep(0.4)
+        proxy.cut()
+
+
+async def stall(proxy: Proxy, chance: random.Random) -> None:
+    """A black hole for longer than anybody waits."""
+    proxy.stall()
+    await asyncio.sleep(2.5 * int(HEARTBEAT))
+    proxy.flow()
+
+
+async def slowness(proxy: Proxy, chance: random.Random) -> None:
+    """Every chunk comes late."""
+    proxy.delay = timedelta(milliseconds=chance.randrange(20, 60))
+    await asyncio.sleep(2)
+    proxy.delay = timedelta(0)
+
+
+@pytest.mark.parametrize("fault", [cuts, stall, slowness])
+async def test_broken_connections_to_the_broker_lose_and_double_nothing(
+    installation: Installation, fault: Fault
+) -> None:
+    """Cut, stalled or slow: when it is over every update is everywhere once, and receipted."""
+    chance = random.Random(fault.__name__)
+    async with before_the_broker(installation) as (proxy, url):
+        far = {"JUKINET_AMQP_URL": url, "JUKINET_HEARTBEAT_SECONDS": HEARTBEAT}
+        with installation.workers(**far) as workers:
+            await waiting(installation, workers[Tier.NATIONAL], "worker.started")
+            flowing = asyncio.create_task(flow(installation))
+            await fault(proxy, chance)
+            await flowing
+            await installation.settled()
+            codes = [worker.terminate() for worker in workers.values()]
+
+    assert [0, 0, 0] == codes
+    await proved(installation)
+
+
+@pytest.mark.parametrize("tier", [Tier.PREFECTURE, Tier.NATIONAL])
+async def test_absent_database_pauses_its_worker_and_counts_against_no_envelope(
+    installation: Installation, tier: Tier
+) -> None:
+    """Nothing is retried or parked while PostgreSQL is away; all is normal when it is back."""
+    async with before_the_database(installation, tier) as (proxy, far):
+        with installation.workers(**far) as workers:
+            await waiting(installation, workers[tier], "worker.started")
+            await flow(installation, parts=1)
+            proxy.go_away()
+            await flow(installation, parts=2)
+            await waiting(installation, workers[tier], "consuming.paused")
+            proxy.flow()
+            await waiting(installation, workers[tier], "consuming.resumed")
+            await installation.settled()
+            paused = workers[tier].events("consuming.paused")
+            codes = [worker.terminate() for worker in workers.values()]
+
+    assert [0, 0, 0] == codes
+    assert 1 == len(paused), "one line per state change, not per try"
+    assert [] == await installation.fetch(tier, "SELECT * FROM inbox WHERE attempts > 1")
+    assert [] == await installation.fetch(tier, "SELECT * FROM parked")
+    await proved(installation)
+
+
+async def test_frozen_database_pauses_its_worker(installation: Installation) -> None:
+    """A database that takes statements and never answers is as good as one that is away."""
+    tier = Tier.NATIONAL
+    async with before_the_database(installation, tier) as (proxy, far):
+        with installation.workers(**far) as workers:
+            await waiting(installation, workers[tier], "worker.started")
+            proxy.stall()
+            await flow(installation, parts=1)
+            proxy.cut()
+            proxy.flow()
+            await installation.settled()
+            [worker.terminate() for worker in workers.values()]
+
+    await proved(installation)
