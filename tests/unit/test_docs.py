@@ -15,7 +15,9 @@ import typer
 import typer.main
 
 from jukinet_mq.cli.root import app
+from jukinet_mq.config import Settings
 from jukinet_mq.errors import error_classes
+from jukinet_mq.nodes import Tier
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / "jukinet_mq"
@@ -222,7 +224,19 @@ def test_wrong_command_would_be_noticed(line: str) -> None:
     assert misuse(line, whole=True) is not None
 
 
-# --- Tests and words ----------------------------------------------------------------------
+# --- Settings, tests and words ------------------------------------------------------------
+
+
+def test_every_setting_is_explained() -> None:
+    """Whoever installs finds each variable of the environment, and none that does nothing."""
+    text = (ROOT / "docs" / "guide" / "installing.md").read_text(encoding="utf-8")
+    listed = re.findall(
+        r"`JUKINET_([A-Z_<>]+)`", "".join(re.findall(r"^\| `JUK.*", text, re.MULTILINE))
+    )
+    tiers = "|".join(tier.name for tier in Tier)
+    known = {re.sub(rf"^({tiers})_", "<TIER>_", name.upper()) for name in Settings.model_fields}
+
+    assert sorted(known) == sorted(listed)
 
 
 def test_every_test_that_the_guarantees_name_exists() -> None:
