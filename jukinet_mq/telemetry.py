@@ -71,11 +71,36 @@ BATCH_COMMITTED = _declare(
 GAP_NOTICED = _declare(
     "sequence.gap_noticed",
     Level.WARNING,
-    "Numbers are missing between a sender and a recipient.",
+    "Numbers are missing after the grace period; their sender is asked to resend them.",
     "sender",
     "recipient",
     "plane",
     "missing",
+)
+GAP_UNCLOSED = _declare(
+    "sequence.gap_unclosed",
+    Level.ERROR,
+    "Numbers were asked for in vain and stay missing; a person must look.",
+    "sender",
+    "recipient",
+    "plane",
+    "missing",
+)
+NUMBERS_UNKNOWN = _declare(
+    "sequence.numbers_unknown",
+    Level.ERROR,
+    "A keeper lacks numbers that this node has never published.",
+    "message_id",
+    "keeper",
+    "recipient",
+    "plane",
+    "unknown",
+)
+ENVELOPE_CONFLICTED = _declare(
+    "envelope.conflicted",
+    Level.ERROR,
+    "An id or a number was used again with other content: an attack or a bug.",
+    *_DELIVERY,
 )
 ENVELOPE_PARKED = _declare(
     "envelope.parked", Level.ERROR, "Handling failed for good; a person decides.", *_DELIVERY
@@ -110,6 +135,68 @@ RECEIPT_MISMATCHED = _declare(
     "message_id",
     "keeper",
 )
+RECEIPT_UNEXPECTED = _declare(
+    "receipt.unexpected",
+    Level.ERROR,
+    "A node answers for an envelope that is not its to keep or to process; it is not counted.",
+    "message_id",
+    "keeper",
+)
+ENVELOPES_RESENT = _declare(
+    "envelopes.resent",
+    Level.INFO,
+    "Envelopes without their receipts are relayed again, the same bytes.",
+    "envelopes",
+)
+RECEIPTS_OVERDUE = _declare(
+    "receipts.overdue",
+    Level.ERROR,
+    "Receipts do not come although the envelope was resent; a person must look.",
+    "message_id",
+    "kind",
+    "keepers",
+    "resends",
+)
+RECEIPTS_ARRIVED = _declare(
+    "receipts.arrived",
+    Level.WARNING,
+    "Receipts that a person was told to look for have come.",
+    "message_id",
+)
+KEEPER_SILENT = _declare(
+    "keeper.silent",
+    Level.ERROR,
+    "A keeper answers nothing, not even what was resent to try it.",
+    "keeper",
+    "probes",
+)
+CONSISTENCY_CHECKED = _declare(
+    "consistency.checked",
+    Level.INFO,
+    "A municipality's published updates are those that its keepers hold.",
+    "check_id",
+)
+CONSISTENCY_BROKEN = _declare(
+    "consistency.broken",
+    Level.ERROR,
+    "A keeper holds other updates than a municipality has published.",
+    "check_id",
+    "differences",
+)
+CONSISTENCY_UNANSWERED = _declare(
+    "consistency.unanswered",
+    Level.ERROR,
+    "A keeper did not say what it holds.",
+    "check_id",
+    "keeper",
+)
+NOTICES_MISSING = _declare(
+    "notices.missing",
+    Level.WARNING,
+    "Persons have moved out as planned and no move-in notice has come for them.",
+    "persons",
+    "oldest",
+)
 CONNECTION_CHANGED = _declare(
     "connection.changed",
     Level.WARNING,
@@ -119,10 +206,10 @@ CONNECTION_CHANGED = _declare(
     "host",
 )
 CONSUMING_PAUSED = _declare(
-    "consuming.paused", Level.WARNING, "The worker waits for what it needs.", "needs"
+    "consuming.paused", Level.WARNING, "The worker waits for what it needs.", "needs", "login"
 )
 CONSUMING_RESUMED = _declare(
-    "consuming.resumed", Level.WARNING, "The worker consumes again.", "paused_seconds"
+    "consuming.resumed", Level.WARNING, "The worker consumes again.", "paused_seconds", "login"
 )
 WORKER_STARTED = _declare(
     "worker.started", Level.INFO, "A worker consumes from its queues.", "queues", "pid"

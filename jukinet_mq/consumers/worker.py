@@ -178,9 +178,14 @@ class Worker:
 
     async def _recover(self, error: DatabaseUnavailableError) -> None:
         started = time.monotonic()
-        telemetry.emit(telemetry.CONSUMING_PAUSED, needs="postgresql", error=str(error))
+        login = self._post.link.login
+        telemetry.emit(
+            telemetry.CONSUMING_PAUSED, login=login, needs="postgresql", error=str(error)
+        )
         await self._database.wait_until_available()
         self._recovery = None
         telemetry.emit(
-            telemetry.CONSUMING_RESUMED, paused_seconds=round(time.monotonic() - started, 1)
+            telemetry.CONSUMING_RESUMED,
+            login=login,
+            paused_seconds=round(time.monotonic() - started, 1),
         )
