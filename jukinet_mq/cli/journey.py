@@ -11,8 +11,9 @@ from uuid import UUID
 
 from jukinet_mq.cli.terminal import moment
 from jukinet_mq.errors import DiscardedByOperatorError
-from jukinet_mq.messages import IdentityUpdate, Kind, ReceiptNotice, find_kind, keepers_of
+from jukinet_mq.messages import IdentityUpdate, Kind, find_kind, keepers_of
 from jukinet_mq.nodes import NATIONAL_NODE, Directory, NodeCode, Tier
+from jukinet_mq.routing import Plane
 
 if TYPE_CHECKING:
     from jukinet_mq.store.timeline import (
@@ -143,8 +144,8 @@ def _journey(
             steps += _forwarding(facts, asked)
         found = _at_keeper(facts, keeper, expects_processed=expects)
         steps += found
-        is_receipt = said.kind == ReceiptNotice.kind
-        if not is_receipt and not _is_final(facts.answers.get(keeper, ()), expects):
+        owed = said.plane != Plane.RECEIPT.value  # nothing on that plane is answered
+        if owed and not _is_final(facts.answers.get(keeper, ()), expects):
             unanswered.append(keeper)
         refused = refused or any(step.what == "rejected" for step in found)
     return Journey(said, steps, unanswered, refused)

@@ -8,14 +8,11 @@ from uuid import UUID
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
-from jukinet_mq.cli.reasons import meaning_of
+from jukinet_mq.cli import options, parked_view, running, terminal
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jukinet_mq.config import Settings
     from jukinet_mq.store.desk import (
         Decision,
@@ -116,7 +113,7 @@ def list_(
         )
         return
     for one, (causes, envelopes) in found.items():
-        _print(one, causes, envelopes)
+        parked_view.print_tier(one, causes, envelopes)
 
 
 @app.command()
@@ -143,7 +140,7 @@ def show(
     if not found:
         raise _nothing_parked()
     for one, envelope, history in () if as_json else found:
-        _print_one(one, envelope, history)
+        parked_view.print_one(one, envelope, history)
 
 
 @app.command()
@@ -228,75 +225,13 @@ def _decide(
         for tier, envelopes in done.items():
             if envelopes:
                 said = f"{how}" if apply else f"would be {how}"
-                _print_envelopes(tier, envelopes, title=f"{tier}: {len(envelopes):,} {said}")
+                parked_view.print_envelopes(envelopes, title=f"{tier}: {len(envelopes):,} {said}")
         if not apply:
             terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
 
 
 def _nothing_parked() -> UnknownEventError:
     return UnknownEventError("nothing like this is parked; see `jukinet parked list`")
-
-
-def _print(tier: Tier, causes: Sequence[ParkedCause], envelopes: Sequence[ParkedEnvelope]) -> None:
-    total = sum(cause.envelopes for cause in causes)
-    if not total:
-        terminal.say(f"[green]✓[/] {tier}: nothing is parked")
-        return
-    terminal.print_table(
-        ["reason", "kind", "envelopes", "nodes", "oldest", "newest", "meaning"],
-        [
-            (c.reason, c.kind, c.envelopes, c.nodes, c.oldest, c.newest, meaning_of(c.reason))
-            for c in causes
-        ],
-        title=f"{tier}: {total:,} parked, by cause",
-        right=["envelopes", "nodes"],
-    )
-    _print_envelopes(tier, envelopes, title=f"{tier}: the oldest {len(envelopes)}")
-
-
-def _print_envelopes(tier: Tier, envelopes: Sequence[ParkedEnvelope], *, title: str) -> None:
-    del tier
-    terminal.print_table(
-        ["envelope", "kind", "from", "at node", "parked at", "reason", "tries"],
-        [
-            (str(e.message_id), e.kind, terminal.node_label(e.sender), terminal.node_label(e.node),
-             e.parked_at, e.reason, e.attempts)
-            for e in envelopes
-        ],
-        title=title,
-        right=["tries"],
-    )  # fmt: skip
-
-
-def _print_one(tier: Tier, envelope: ParkedEnvelope, history: Sequence[Parking]) -> None:
-    terminal.print_facts(
-        [
-            ("envelope", str(envelope.message_id)),
-            ("event", str(envelope.event_id)),
-            ("kind", f"{envelope.kind} v{envelope.version}"),
-            ("from", terminal.node_label(envelope.sender)),
-            ("to", f"{terminal.node_label(envelope.recipient)}, number {envelope.sequence}"),
-            ("parked at", f"{terminal.node_label(envelope.node)} ({tier})"),
-            ("carried by", envelope.carried_by and str(envelope.carried_by)),
-            ("event time", envelope.event_time),
-            ("kept", envelope.kept_at),
-            ("reason", terminal.styled(envelope.reason, "red")),
-            ("meaning", meaning_of(envelope.reason)),
-        ]
-    )
-    terminal.print_table(
-        ["parked at", "reason", "tries", "ended", "how", "by", "why"],
-        [
-            (p.parked_at, p.reason, p.attempts, p.ended_at, p.ended_how, p.operator, p.explanation)
-            for p in history
-            if p.node == envelope.node
-        ],
-        right=["tries"],
-    )
-    terminal.say(
-        f"Next: [cyan]jukinet parked replay {envelope.message_id} --apply[/] when its cause is put "
-        "right, or [cyan]parked discard[/]"
-    )
 
 
 async def _read(
