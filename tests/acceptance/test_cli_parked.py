@@ -23,8 +23,8 @@ from tests.fixtures.installation import CHIYODA, TOKYO, Installation
 INBOX = """
 INSERT INTO inbox (message_id, node, sender, recipient, plane, kind, version, sequence, event_id,
                    event_time, digest, key_id, kept_at, state, attempts, reason)
-VALUES ($1, $2, $3, $2, CASE $4 WHEN 'receipt' THEN 'receipt' ELSE 'identity' END, $4, 1, $5, $6, $7, sha256($1::uuid::text::bytea), 'kid', $7,
-        'parked', 8, $8)
+VALUES ($1, $2, $3, $2, CASE $4 WHEN 'receipt' THEN 'receipt' ELSE 'identity' END, $4, 1, $5, $6,
+        $7, sha256($1::uuid::text::bytea), 'kid', $7, 'parked', 8, $8)
 """
 PARKED = """
 INSERT INTO parked (message_id, node, sender, parked_at, reason, attempts)
