@@ -61,6 +61,11 @@ async def proved(installation: Installation) -> None:
     assert proof.receipts > 0
 
 
+async def terminated(workers: dict[Tier, Process]) -> list[int]:
+    """End the workers; the loop goes on meanwhile, since the proxy between them runs in it."""
+    return [await asyncio.to_thread(worker.terminate) for worker in workers.values()]
+
+
 async def said(process: Process, name: str) -> bool:
     """Say whether a process has logged an event of this name."""
     return bool(process.events(name))
@@ -110,7 +115,7 @@ async def test_broken_connections_to_the_broker_lose_and_double_nothing(
             await fault(proxy, chance)
             await flowing
             await installation.settled()
-            codes = [worker.terminate() for worker in workers.values()]
+            codes = await terminated(workers)
 
     assert [0, 0, 0] == codes
     await proved(installation)
@@ -132,7 +137,7 @@ async def test_absent_database_pauses_its_worker_and_counts_against_no_envelope(
             await waiting(installation, workers[tier], "consuming.resumed")
             await installation.settled()
             paused = workers[tier].events("consuming.paused")
-            codes = [worker.terminate() for worker in workers.values()]
+            codes = await terminated(workers)
 
     assert [0, 0, 0] == codes
     logins = [event["login"] for event in paused]
@@ -153,6 +158,6 @@ async def test_frozen_database_pauses_its_worker(installation: Installation) -> 
             proxy.cut()
             proxy.flow()
             await installation.settled()
-            [worker.terminate() for worker in workers.values()]
+            await terminated(workers)
 
     await proved(installation)
