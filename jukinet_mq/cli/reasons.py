@@ -5,6 +5,7 @@ from __future__ import annotations
 from jukinet_mq.errors import error_classes
 
 _OTHERS = {
+    "certificate_not_issued": "A certificate is asked for that was never issued here.",
     "handler_failed": "The handler raised an error that is none of ours; the worker's log has it.",
 }
 """Reasons of handling that no error class has."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from jukinet_mq import telemetry
 from jukinet_mq.consumers.answering import ending, receipt
 from jukinet_mq.consumers.handling import handle
 from jukinet_mq.consumers.pipeline import Desk
+from jukinet_mq.errors import ConfigurationError, JukinetError, RejectedError, UntrustedError
 from jukinet_mq.store import inbox, receipts
 from jukinet_mq.store.database import Transaction
-from jukinet_mq.store.inbox import Arrival, Due
+from jukinet_mq.store.inbox import Arrival, Due, Ending
 
 DUE_MAX = 100
 """Envelopes that one round tries; their rows are locked meanwhile."""
@@ -26,18 +28,33 @@ async def retry_due(desk: Desk) -> int:
 
 
 async def _retry(tx: Transaction, due: list[Due], desk: Desk) -> None:
-    tries = {
-        one.key: (one, Arrival(one.key.node, desk.verifier.reopen(one.signed, node=one.key.node),
-                               carried_by=one.carried_by))
-        for one in due
-    }  # fmt: skip
-    outcomes = await handle(
-        tx, [arrival for _, arrival in tries.values()], desk.handlers, desk.work
-    )
-    await inbox.settle(
-        tx, [ending(tx, o, attempts=tries[o.arrival.key][0].attempts + 1) for o in outcomes]
-    )
-    given = [r for o in outcomes if (r := receipt(tx, o, kept_at=tries[o.arrival.key][0].kept_at))]
-    await receipts.give(tx, given)
+    held = {one.key: one for one in due}
+    arrivals: list[Arrival] = []
+    endings: list[Ending] = []
+    for one in due:
+        try:
+            envelope = desk.verifier.reopen(one.signed, node=one.key.node)
+        except (UntrustedError, RejectedError, ConfigurationError) as error:
+            # Kept when it could be opened, and now it cannot: a lost key file, for example.
+            endings.append(Ending(one.key, "parked", one.attempts + 1, reason=error.reason))
+            _tell_unopened(one, error)
+        else:
+            arrivals.append(Arrival(one.key.node, envelope, carried_by=one.carried_by))
+    outcomes = await handle(tx, arrivals, desk.handlers, desk.work)
+    endings += [ending(tx, o, attempts=held[o.arrival.key].attempts + 1) for o in outcomes]
+    await inbox.settle(tx, endings)
+    given = [receipt(tx, o, kept_at=held[o.arrival.key].kept_at) for o in outcomes]
+    await receipts.give(tx, [one for one in given if one is not None])
     for outcome in outcomes:
         outcome.tell()
+
+
+def _tell_unopened(one: Due, error: JukinetError) -> None:
+    telemetry.emit(
+        telemetry.ENVELOPE_PARKED,
+        node=one.key.node,
+        message_id=str(one.key.message_id),
+        sender=one.key.sender,
+        reason=error.reason,
+        error=str(error),
+    )

@@ -21,7 +21,7 @@ from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.producers.publisher import Draft
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
-from jukinet_mq.trust import signing
+from jukinet_mq.trust import SealingKey, signing
 from tests.fixtures.country import (
     CHIYODA,
     HAKODATE,
@@ -116,7 +116,7 @@ async def test_repeated_delivery_changes_nothing_and_gets_the_same_receipt(
         Tier.PREFECTURE, "SELECT carried_by FROM receipt_given WHERE message_id = $1",
         sent.header.id,
     )  # fmt: skip
-    assert [e.header.id for e in again] == [row[0] for row in carrier]
+    assert [row[0] for row in carrier] == [e.header.id for e in again if e.header.kind == "receipt"]
     await country.hand_over([d for e in again for d in arrivals(e, country.now)])
     assert before == await _everything(country)
 
@@ -455,3 +455,23 @@ async def _signed_again(
 
 def _payload(envelope: SignedEnvelope) -> dict[str, object]:
     return dict(orjson.loads(signing.read(envelope.signed).payload))
+
+
+async def test_envelope_that_no_longer_opens_is_parked_and_its_neighbours_handled(
+    country: Country,
+) -> None:
+    """A lost private key stops one envelope's retry, not the worker and not the others'."""
+    country.handlers[Tier.PREFECTURE] = {"identity-update": Failing(2, how="answer")}
+    await country.say(CHIYODA, TOKYO, update(1))
+    await country.say(HAKODATE, HOKKAIDO, update(2).model_copy(update={"area_code": HAKODATE}))
+    await country.settle()
+    country.sealing[TOKYO] = SealingKey.generate()
+
+    country.later(minutes=1)
+    await retry_due(country.desk(Tier.PREFECTURE))
+
+    states = await country.fetch(
+        Tier.PREFECTURE,
+        "SELECT node, state, reason FROM inbox WHERE kind = 'identity-update' ORDER BY node",
+    )
+    assert [(HOKKAIDO, "done", None), (TOKYO, "parked", "seal_unopenable")] == states
