@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,7 +13,11 @@ from jukinet_mq import telemetry
 from jukinet_mq.broker.connection import Link
 from jukinet_mq.clock import Clock, today_in_japan, utc_now
 from jukinet_mq.config import Settings
+from jukinet_mq.consumers.asking import ask_for_missing
+from jukinet_mq.consumers.consistency import ask_again, check_due
 from jukinet_mq.consumers.handlers import municipality, national, prefecture
+from jukinet_mq.consumers.notices import COUNT_EVERY, count_missing
+from jukinet_mq.consumers.overdue import chase
 from jukinet_mq.consumers.pipeline import Desk
 from jukinet_mq.consumers.results import Handlers, Workplace
 from jukinet_mq.consumers.worker import Chore, Post, Worker
@@ -37,6 +41,12 @@ HANDLERS: Final[dict[Tier, Handlers]] = {
 }
 IN_FLIGHT: Final = {Tier.MUNICIPALITY: 8_000, Tier.PREFECTURE: 8_000, Tier.NATIONAL: 100}
 """Deliveries that a worker may hold: some 2 kB each, but a forward to J-LIS up to 256 KiB."""
+REPEATS: Final[dict[Tier, Handlers]] = {Tier.PREFECTURE: prefecture.REPEATS}
+CHASE_EVERY: Final = timedelta(seconds=5)
+"""What must be resent at once is resent within this time."""
+ASK_EVERY: Final = timedelta(seconds=10)
+"""A missing number is asked for this long after its grace period, and reported then (G10)."""
+CHECK_EVERY: Final = timedelta(minutes=10)
 TRUST_EVERY: Final = timedelta(seconds=20)
 """A revocation is effective within this time, and must be within a minute (G16)."""
 ERASE_EVERY: Final = timedelta(minutes=10)
@@ -133,20 +143,32 @@ def _worker(
 ) -> Worker:
     verifier = Verifier(room.directory, room.trusting.snapshot, room.trusting.keyring.sealing_keys)
     room.trusting.verifiers.append(verifier)
-    chores = [Chore(TRUST_EVERY, partial(room.trusting.refresh, room.database))]
-    if room.tier is Tier.MUNICIPALITY:
-        chores.append(Chore(ERASE_EVERY, partial(_erase, room.database)))
     post = Post(
         tier=room.tier,
         link=link(given, login),
         queues={queue_name(room.directory.node(code)): code for code in nodes},
         nodes=relays,
         in_flight=IN_FLIGHT[room.tier],
-        chores=chores,
+        chores=list(_chores(room, relays)),
     )
     work = Workplace(room.publisher)
-    desk = Desk(room.database, room.directory, verifier, HANDLERS[room.tier], work)
+    desk = Desk(room.database, room.directory, verifier, HANDLERS[room.tier], work,
+                repeats=REPEATS.get(room.tier, {}))  # fmt: skip
     return Worker(post, desk)
+
+
+def _chores(room: Room, nodes: Sequence[NodeCode] | None) -> Iterator[Chore]:
+    """Yield what else comes round at a tier; what publishes does so for *nodes* (all: None)."""
+    database, publisher = room.database, room.publisher
+    yield Chore(TRUST_EVERY, partial(room.trusting.refresh, database))
+    yield Chore(ASK_EVERY, partial(ask_for_missing, database, publisher, nodes))
+    if room.tier is not Tier.NATIONAL:  # All that J-LIS says is on the receipt plane.
+        yield Chore(CHASE_EVERY, partial(chase, database))
+    if room.tier is Tier.MUNICIPALITY:
+        yield Chore(ERASE_EVERY, partial(_erase, database))
+        yield Chore(CHECK_EVERY, partial(check_due, database, publisher, nodes))
+        yield Chore(CHECK_EVERY, partial(ask_again, database, publisher, nodes))
+        yield Chore(COUNT_EVERY, partial(count_missing, database))
 
 
 def link(given: Settings, login: str) -> Link:

@@ -167,6 +167,12 @@ class DiscardedByOperatorError(RejectedError):
     reason = "discarded_by_operator"
 
 
+class NotItsKeeperError(RejectedError):
+    """A node asks another for envelopes that it does not keep."""
+
+    reason = "not_its_keeper"
+
+
 class UnknownEventError(RejectedError):
     """No event or envelope has this id here."""
 

@@ -35,5 +35,25 @@ class RetryPolicy:
         if attempts <= self.at_once:
             return timedelta(0)
         doublings = min(attempts - self.at_once - 1, 20)
-        full = min(self.backoff * 2**doublings, self.backoff_max)
+        full: timedelta = min(self.backoff * 2**doublings, self.backoff_max)
         return full * (0.5 + jitter / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a sender waits for receipts of one kind before it asks again.
+
+    Attributes:
+        kept: From the broker's confirm until a keeper's first answer.
+        processed: From the broker's confirm until `processed` of a keeper that has said `kept`.
+        resends: Pauses between resends and their bound; when it is spent, a person is called.
+    """
+
+    kept: timedelta = timedelta(minutes=2)
+    processed: timedelta = timedelta(minutes=10)
+    resends: RetryPolicy = RetryPolicy(
+        at_once=0,
+        backoff=timedelta(minutes=2),
+        backoff_max=timedelta(hours=1),
+        attempts_max=10,
+    )

@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.virtual_hosts",
     "tests.fixtures.country",
+    "tests.fixtures.telling",
     "tests.fixtures.installation",
     "tests.fixtures.nation",
 ]

@@ -11,10 +11,12 @@ from jukinet_mq.consumers.admission import Admitted
 from jukinet_mq.consumers.handling import Outcome
 from jukinet_mq.consumers.judging import answerable
 from jukinet_mq.consumers.results import Done, Park, Retry
-from jukinet_mq.messages import ReceiptLevel, ReceiptNotice, find_kind
+from jukinet_mq.messages import ReceiptLevel, ReceiptNotice, find_kind, may_travel
+from jukinet_mq.nodes import directory
+from jukinet_mq.routing import Plane
 from jukinet_mq.store import inbox, outbox, receipts
 from jukinet_mq.store.database import Transaction
-from jukinet_mq.store.inbox import Arrival, Ending
+from jukinet_mq.store.inbox import Arrival, Ending, Key
 from jukinet_mq.store.quarantine import Held
 from jukinet_mq.store.receipts import GivenReceipt
 
@@ -32,7 +34,7 @@ async def answer(tx: Transaction, admitted: Admitted, outcomes: Sequence[Outcome
 async def _answer_again(tx: Transaction, duplicates: Sequence[Arrival]) -> None:
     """Relay the very envelopes again that carried the receipts of these duplicates."""
     carriers = await receipts.carriers(
-        tx, [a.key for a in duplicates if a.envelope.header.kind != ReceiptNotice.kind]
+        tx, [a.key for a in duplicates if a.envelope.plane is not Plane.RECEIPT]
     )
     if carriers:
         await outbox.relay_again(tx, carriers)
@@ -61,10 +63,10 @@ def ending(tx: Transaction, outcome: Outcome, *, attempts: int) -> Ending:
 def receipt(tx: Transaction, outcome: Outcome, *, kept_at: datetime) -> GivenReceipt | None:
     """Say what the sender is owed: `processed`, or `kept` as long as handling has not ended.
 
-    Receipts themselves are not answered.
+    Nothing on the receipt plane is answered.
     """
     envelope = outcome.arrival.envelope
-    if envelope.header.kind == ReceiptNotice.kind:
+    if envelope.plane is Plane.RECEIPT:
         return None
     done = isinstance(outcome.result, Done)
     return GivenReceipt(
@@ -79,7 +81,7 @@ def receipt(tx: Transaction, outcome: Outcome, *, kept_at: datetime) -> GivenRec
 
 def _rejection(tx: Transaction, held: Held) -> GivenReceipt | None:
     known = answerable(held)
-    if known is None:
+    if known is None or not _may_answer(known[0]):
         return None
     key, digest = known
     return GivenReceipt(
@@ -90,3 +92,13 @@ def _rejection(tx: Transaction, held: Held) -> GivenReceipt | None:
         kept_at=tx.at,
         processed_at=None,
     )
+
+
+def _may_answer(key: Key) -> bool:
+    """Tell whether a receipt may go that way: not to a node that may say nothing to this one."""
+    nodes = directory()
+    receipt_kind = find_kind(ReceiptNotice.kind, ReceiptNotice.version)
+    keeper, sender = nodes.find(key.node), nodes.find(key.sender)
+    if receipt_kind is None or keeper is None or sender is None:
+        return False
+    return may_travel(receipt_kind, keeper, sender, nodes)

@@ -11,6 +11,7 @@ from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope, digest_of
 from jukinet_mq.errors import RejectedError, SenderMismatchError, UntrustedError
 from jukinet_mq.messages import IdentityForward
 from jukinet_mq.nodes import NATIONAL_NODE, Directory, NodeCode
+from jukinet_mq.routing import Plane
 from jukinet_mq.store.inbox import Arrival, Key
 from jukinet_mq.store.quarantine import Held
 from jukinet_mq.trust.verification import Verifier
@@ -72,9 +73,11 @@ def answerable(held: Held) -> tuple[Key, bytes] | None:
 
     The sender is known after a valid signature, or where the broker has proved the login that
     the envelope claims. A good envelope that another login has sent again is not the sender's
-    doing, and is not answered.
+    doing, and is not answered; nor is anything on the receipt plane.
     """
     delivery, facts = held.delivery, held.error.facts
+    if delivery.exchange == Plane.RECEIPT.exchange:
+        return None
     digest = digest_of(delivery.signed)
     header = facts.get("header", facts.get("claimed"))
     if isinstance(header, Header):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.admission import Admitted, admit
@@ -12,24 +13,35 @@ from jukinet_mq.consumers.answering import answer
 from jukinet_mq.consumers.handling import Outcome, handle
 from jukinet_mq.consumers.judging import judge
 from jukinet_mq.consumers.results import Handlers, Workplace
-from jukinet_mq.envelope import Delivery
+from jukinet_mq.envelope import Delivery, Header
+from jukinet_mq.errors import ConflictingEnvelopeError, RejectedError, SequenceReuseError
 from jukinet_mq.nodes import Directory
+from jukinet_mq.routing import Plane
 from jukinet_mq.store import inbox, sequences
 from jukinet_mq.store.database import Database
 from jukinet_mq.store.inbox import Arrival
+from jukinet_mq.store.quarantine import Held
 from jukinet_mq.store.sequences import Source
 from jukinet_mq.trust.verification import Verifier
+
+_PLANES: Final = {plane.exchange: plane.value for plane in Plane}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the pipeline works with at one tier; only `handlers` differs between tiers."""
+    """What the pipeline works with at one tier; only the tables of handlers differ by tier.
+
+    Attributes:
+        repeats: What is done again when an envelope comes again whose handling is done; for
+            most kinds nothing.
+    """
 
     database: Database
     directory: Directory
     verifier: Verifier
     handlers: Handlers
     work: Workplace
+    repeats: Handlers = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +69,9 @@ async def keep(deliveries: Sequence[Delivery], desk: Desk) -> Tally:
         admitted = await admit(tx, judged, deliveries)
         await inbox.archive(tx, admitted.news)
         outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
+        await handle(tx, _once(admitted.handled), desk.repeats, desk.work)
         await answer(tx, admitted, outcomes)
-        await sequences.note(tx, _numbers(admitted.news))
+        await sequences.note(tx, [*_numbers(admitted.news), *_refused(admitted.held)])
     tally = Tally(len(admitted.news), len(admitted.duplicates), len(admitted.held), outcomes)
     _tell(deliveries, admitted, tally, seconds=time.perf_counter() - started)
     return tally
@@ -77,12 +90,32 @@ def _numbers(news: Sequence[Arrival]) -> list[tuple[Source, int]]:
     ]  # fmt: skip
 
 
+def _refused(held: Sequence[Held]) -> list[tuple[Source, int]]:
+    """Return the numbers of authentic envelopes that no repetition will make acceptable.
+
+    Their sender is told; asking for them again would only bring them again.
+    """
+    return [
+        (Source(one.delivery.node, h.sender, h.recipient, _PLANES[one.delivery.exchange]),
+         h.sequence)
+        for one in held
+        if isinstance(one.error, RejectedError)
+        and isinstance(h := one.error.facts.get("header"), Header)
+        and str(h.id) == one.delivery.message_id
+    ]  # fmt: skip
+
+
+def _once(arrivals: Sequence[Arrival]) -> list[Arrival]:
+    return list({arrival.key: arrival for arrival in arrivals}.values())
+
+
 def _tell(
     deliveries: Sequence[Delivery], admitted: Admitted, tally: Tally, *, seconds: float
 ) -> None:
     for held in admitted.held:
+        conflict = isinstance(held.error, ConflictingEnvelopeError | SequenceReuseError)
         telemetry.emit(
-            telemetry.DELIVERY_QUARANTINED,
+            telemetry.ENVELOPE_CONFLICTED if conflict else telemetry.DELIVERY_QUARANTINED,
             node=held.delivery.node,
             message_id=held.delivery.message_id,
             sender=held.delivery.user_id,

@@ -10,7 +10,6 @@ from jukinet_mq.errors import UnknownKindError
 from jukinet_mq.messages import (
     IdentityUpdate,
     ReceiptLevel,
-    ReceiptNotice,
     find_kind,
     keepers_of,
     readers_of,
@@ -61,7 +60,7 @@ def duties(kind: str, version: int, sender: NodeCode, recipient: NodeCode) -> tu
                 keeper,
                 tier,
                 opens=opens,
-                level=None if kind == ReceiptNotice.kind else level.value,
+                level=level.value if found.answered else None,
                 records=opens and kind == IdentityUpdate.kind,
             )
         )

@@ -9,10 +9,12 @@ from jukinet_mq.messages.body import Body, Keeper, Reader, Record, Travel
 from jukinet_mq.messages.catalogue import (
     CATALOGUE,
     Kind,
+    Owed,
     find_kind,
     keepers_of,
     kind_of,
     may_travel,
+    owed_by,
     readers_of,
 )
 from jukinet_mq.messages.certificate import (
@@ -25,6 +27,15 @@ from jukinet_mq.messages.certificate import (
     PensionCategory,
 )
 from jukinet_mq.messages.dates import RegisterDate
+from jukinet_mq.messages.holdings import (
+    SPAN_NUMBERS_MAX,
+    SPANS_MAX,
+    Holding,
+    HoldingsAnswer,
+    HoldingsRequest,
+    Span,
+    SpanHoldings,
+)
 from jukinet_mq.messages.identity import (
     ORIGINALS_MAX,
     IdentityForward,
@@ -41,11 +52,15 @@ from jukinet_mq.messages.relocation import (
     Relocation,
     RequestReason,
 )
+from jukinet_mq.messages.resend import NUMBERS_MAX, ResendRequest
 
 __all__ = [
     "CATALOGUE",
+    "NUMBERS_MAX",
     "ORIGINALS_MAX",
     "RECEIPTS_MAX",
+    "SPANS_MAX",
+    "SPAN_NUMBERS_MAX",
     "AliasEvent",
     "Body",
     "Card",
@@ -53,6 +68,9 @@ __all__ = [
     "ChangeReason",
     "EventClass",
     "FamilyRegister",
+    "Holding",
+    "HoldingsAnswer",
+    "HoldingsRequest",
     "IdentityForward",
     "IdentityUpdate",
     "Keeper",
@@ -62,6 +80,7 @@ __all__ = [
     "MoveOutCertificateRequest",
     "MoveOutConfirmation",
     "NationalPension",
+    "Owed",
     "PensionCategory",
     "Person",
     "Reader",
@@ -72,14 +91,18 @@ __all__ = [
     "RegisterDate",
     "Relocation",
     "RequestReason",
+    "ResendRequest",
     "ResidentClass",
     "Sex",
+    "Span",
+    "SpanHoldings",
     "Travel",
     "build_body",
     "find_kind",
     "keepers_of",
     "kind_of",
     "may_travel",
+    "owed_by",
     "parse_body",
     "readers_of",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from jukinet_mq.retry import RetryPolicy
+from jukinet_mq.retry import Patience, RetryPolicy
 
 if TYPE_CHECKING:
     from datetime import date
@@ -50,6 +50,8 @@ class Travel(StrEnum):
     """To any other node of the recipient's tier."""
     BACK = "back"
     """From a node that may keep something of the recipient's, to that recipient."""
+    ASKING = "asking"
+    """Between two nodes of which one may keep something of the other's."""
 
 
 class Record(BaseModel):
@@ -74,6 +76,10 @@ class Body(Record):
         version: Grows with every change that an older reader would refuse or misread.
         readers: Who may open it; empty where it is not sealed.
         keepers: Who archives it and answers with receipts.
+        actors: Which of the keepers answer `processed` in the end; the others say `kept`.
+        retry: When a keeper whose handling failed tries again.
+        patience: When a sender without receipts resends. Nothing on the receipt plane is
+            answered, so there nobody waits.
     """
 
     kind: ClassVar[str]
@@ -84,7 +90,9 @@ class Body(Record):
     travel: ClassVar[Travel]
     readers: ClassVar[tuple[Reader, ...]]
     keepers: ClassVar[tuple[Keeper, ...]]
+    actors: ClassVar[tuple[Keeper, ...]] = (Keeper.RECIPIENT,)
     retry: ClassVar[RetryPolicy] = RetryPolicy()
+    patience: ClassVar[Patience] = Patience()
 
     def check_route(self, *, sender: Node, recipient: Node) -> None:
         """Hold the body against its header: does it speak of these two nodes?

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from jukinet_mq.messages.body import Body, Keeper, Reader, Travel
 from jukinet_mq.messages.certificate import MoveOutCertificate
+from jukinet_mq.messages.holdings import HoldingsAnswer, HoldingsRequest
 from jukinet_mq.messages.identity import IdentityForward, IdentityUpdate, MoveOutConfirmation
-from jukinet_mq.messages.receipt import ReceiptNotice
+from jukinet_mq.messages.receipt import ReceiptLevel, ReceiptNotice
 from jukinet_mq.messages.relocation import MoveInNotice, MoveOutCertificateRequest
+from jukinet_mq.messages.resend import ResendRequest
 from jukinet_mq.nodes import NATIONAL_NODE, Directory, Node, NodeCode, Tier
+from jukinet_mq.routing import Plane
 
 if TYPE_CHECKING:
-    from jukinet_mq.retry import RetryPolicy
-    from jukinet_mq.routing import Plane
+    from jukinet_mq.retry import Patience, RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,14 @@ class Kind:
     travel: Travel
     readers: tuple[Reader, ...]
     keepers: tuple[Keeper, ...]
+    actors: tuple[Keeper, ...]
     retry: RetryPolicy
+    patience: Patience
+
+    @property
+    def answered(self) -> bool:
+        """Whether its keepers owe receipts; nothing on the receipt plane is answered."""
+        return self.plane is not Plane.RECEIPT
 
     @property
     def sealed(self) -> bool:
@@ -50,7 +59,9 @@ class Kind:
             travel=body.travel,
             readers=body.readers,
             keepers=body.keepers,
+            actors=body.actors,
             retry=body.retry,
+            patience=body.patience,
         )
 
 
@@ -62,6 +73,9 @@ CATALOGUE: Final[tuple[Kind, ...]] = (
     Kind.of(MoveOutCertificate),
     Kind.of(MoveOutCertificateRequest),
     Kind.of(ReceiptNotice),
+    Kind.of(ResendRequest),
+    Kind.of(HoldingsRequest),
+    Kind.of(HoldingsAnswer),
 )
 
 _BY_NAME: Final = {(kind.name, kind.version): kind for kind in CATALOGUE}
@@ -94,6 +108,35 @@ def keepers_of(
     return tuple(dict.fromkeys(codes))
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """The receipt that one keeper owes in the end.
+
+    Attributes:
+        by_forward: It gets the envelope from another keeper, after that one has processed it.
+    """
+
+    keeper: NodeCode
+    level: ReceiptLevel
+    by_forward: bool
+
+
+def owed_by(kind: Kind, sender: Node, recipient: Node, directory: Directory) -> tuple[Owed, ...]:
+    """Return what the keepers of an envelope owe its sender, each keeper once."""
+    if not kind.answered:
+        return ()
+    owed = {
+        code: Owed(
+            code,
+            ReceiptLevel.PROCESSED if keeper in kind.actors else ReceiptLevel.KEPT,
+            by_forward=keeper is Keeper.NATIONAL_BY_FORWARD,
+        )
+        for keeper in kind.keepers
+        for code in [_keeper(keeper, sender, recipient, directory)]
+    }
+    return tuple(owed.values())
+
+
 def may_travel(kind: Kind, sender: Node, recipient: Node, directory: Directory) -> bool:
     """Tell whether *sender* may say this kind to *recipient*."""
     if sender.tier not in kind.sender_tiers or recipient.tier not in kind.recipient_tiers:
@@ -105,6 +148,10 @@ def may_travel(kind: Kind, sender: Node, recipient: Node, directory: Directory) 
             return sender != recipient
         case Travel.BACK:
             return _may_keep(sender, of=recipient, directory=directory)
+        case Travel.ASKING:
+            return _may_keep(sender, of=recipient, directory=directory) or _may_keep(
+                recipient, of=sender, directory=directory
+            )
         case _:
             assert_never(kind.travel)
 

@@ -52,6 +52,7 @@ class IdentityUpdate(Person, Body):
     travel: ClassVar[Travel] = Travel.UPWARD
     readers: ClassVar[tuple[Reader, ...]] = (Reader.RECIPIENT, Reader.NATIONAL)
     keepers: ClassVar[tuple[Keeper, ...]] = (Keeper.RECIPIENT, Keeper.NATIONAL_BY_FORWARD)
+    actors: ClassVar[tuple[Keeper, ...]] = keepers
 
     event_class: EventClass
     """記載, 消除, or one of three kinds of 修正 (Order art. 30-5)."""
@@ -179,6 +180,7 @@ class MoveOutConfirmation(Body):
     travel: ClassVar[Travel] = Travel.UPWARD
     readers: ClassVar[tuple[Reader, ...]] = (Reader.RECIPIENT,)
     keepers: ClassVar[tuple[Keeper, ...]] = (Keeper.RECIPIENT,)
+    actors: ClassVar[tuple[Keeper, ...]] = ()
 
     notice_id: Id
     """Id of the `move-in-notice` envelope that was received."""

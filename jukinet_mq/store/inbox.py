@@ -83,12 +83,22 @@ def _row(arrival: Arrival) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-async def known_digests(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
-    """Return the digests under which these keys were first seen."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the inbox holds of a key that came before: its digest, and how far it is."""
+
+    digest: bytes
+    state: str
+
+
+async def known(tx: Transaction, keys: Sequence[Key]) -> dict[Key, Known]:
+    """Return what is known of these keys."""
     if not keys:
         return {}
     rows = await tx.fetch("inbox/known", *zip(*keys, strict=True))
-    return {Key(r["message_id"], r["node"], r["sender"]): r["digest"] for r in rows}
+    return {
+        Key(r["message_id"], r["node"], r["sender"]): Known(r["digest"], r["state"]) for r in rows
+    }
 
 
 _ARCHIVE_COLUMNS: Final = ("message_id", "node", "sender", "kept_at", "digest", "signed")

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from jukinet_mq.envelope import Header, SignedEnvelope
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.routing import Plane, RoutingKey
@@ -106,7 +108,7 @@ async def claim(
     return [Claimed(row["outbox_position"], _envelope(row)) for row in rows]
 
 
-def _envelope(row: Mapping[str, object]) -> SignedEnvelope:
+def _envelope(row: asyncpg.Record) -> SignedEnvelope:
     header = Header(
         id=row["message_id"],
         kind=row["kind"],
@@ -116,9 +118,9 @@ def _envelope(row: Mapping[str, object]) -> SignedEnvelope:
         sequence=row["sequence"],
         time=row["event_time"],
         event_id=row["event_id"],
-    )  # type: ignore[arg-type]  # the columns' types are the migration's promise
+    )
     key = RoutingKey(recipient=header.recipient, sender=header.sender, kind=header.kind)
-    return SignedEnvelope(header, Plane(row["plane"]), str(key), row["signed"])  # type: ignore[arg-type]
+    return SignedEnvelope(header, Plane(row["plane"]), str(key), row["signed"])
 
 
 async def mark_relayed(tx: Transaction, positions: Iterable[int], *, at: datetime) -> None:
@@ -132,7 +134,55 @@ async def relay_again(tx: Transaction, message_ids: Iterable[UUID]) -> None:
     await wake(tx)
 
 
-async def digests(tx: Transaction, message_ids: Iterable[UUID]) -> dict[tuple[UUID, str], bytes]:
-    """Return the digests of what was published, by message id and sender."""
-    rows = await tx.fetch("outbox/digests", list(message_ids))
-    return {(row["message_id"], row["node"]): row["digest"] for row in rows}
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a node has published, as far as a receipt about it must be judged.
+
+    Attributes:
+        relayed_at: When the broker last confirmed it; None while it waits for the relay.
+    """
+
+    node: NodeCode
+    recipient: NodeCode
+    kind: str
+    version: int
+    relayed_at: datetime | None
+    digest: bytes
+
+
+async def published(
+    tx: Transaction, message_ids: Iterable[UUID]
+) -> dict[tuple[UUID, str], Published]:
+    """Return what was published under these ids, by message id and sender."""
+    rows = await tx.fetch("outbox/published", list(message_ids))
+    return {
+        (row["message_id"], row["node"]): Published(
+            row["node"], row["recipient"], row["kind"], row["version"], row["relayed_at"],
+            row["digest"],
+        )
+        for row in rows
+    }  # fmt: skip
+
+
+async def forwards_of(tx: Transaction, keys: Iterable[tuple[UUID, str, str]]) -> list[UUID]:
+    """Return the forwards that carried these arrivals (id, node, sender) to J-LIS."""
+    rows = await tx.fetch("outbox/forwards", *zip(*keys, strict=True))
+    return [row["message_id"] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An envelope that was published under a number."""
+
+    message_id: UUID
+    sequence: int
+    kind: str
+    version: int
+
+
+async def numbered(tx: Transaction, pair: Pair, numbers: Sequence[int]) -> list[Numbered]:
+    """Return what *pair* has published under these numbers; one never given is left out."""
+    rows = await tx.fetch(
+        "outbox/numbered", pair.node, pair.recipient, pair.plane.value, list(numbers)
+    )
+    return [Numbered(**row) for row in rows]

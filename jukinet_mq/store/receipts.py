@@ -82,12 +82,21 @@ async def carriers(tx: Transaction, keys: Sequence[Key]) -> list[UUID]:
 
 
 async def receive(tx: Transaction, receipts: Sequence[ReceivedReceipt]) -> None:
-    """Write down what keepers have answered; the first answer of a level stands."""
-    if not receipts:
+    """Write down what keepers have answered.
+
+    The first answer of a level stands, unless it spoke of other bytes than were published and
+    a later one does not.
+    """
+    first: dict[tuple[UUID, str, str, str], ReceivedReceipt] = {}
+    for r in receipts:
+        key = (r.message_id, r.node, r.keeper, r.level)
+        if key not in first or (r.matches and not first[key].matches):
+            first[key] = r
+    if not first:
         return
     rows = [
         (r.message_id, r.node, r.keeper, r.level, r.reason, r.kept_at, r.processed_at, r.matches,
          r.carried_by)
-        for r in receipts
+        for r in first.values()
     ]  # fmt: skip
     await tx.execute("receipts/receive", *zip(*rows, strict=True), tx.at)

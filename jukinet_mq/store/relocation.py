@@ -130,3 +130,30 @@ async def confirm_move_outs(tx: Transaction, confirmed: Iterable[ConfirmedMoveOu
     ]  # fmt: skip
     if rows:
         await tx.execute("relocation/confirm_move_outs", *zip(*rows, strict=True), tx.at)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingNotice:
+    """A filed move-out for which no move-in notice has come; one row per filing."""
+
+    node: NodeCode
+    event_id: UUID
+    planned_on: date
+    planned_area: str | None
+    persons: int
+
+
+async def missing_notices(
+    tx: Transaction, node: str | None, *, planned_before: date, limit: int
+) -> list[MissingNotice]:
+    """Return planned move-outs of *node* (all: None) without a notice, longest waiting first."""
+    rows = await tx.fetch("relocation/missing_notices", planned_before, node, limit)
+    return [MissingNotice(**row) for row in rows]
+
+
+async def count_missing_notices(
+    tx: Transaction, *, planned_before: date
+) -> list[tuple[NodeCode, int, date]]:
+    """Return, per node, of how many persons no notice has come, and the oldest planned day."""
+    rows = await tx.fetch("relocation/count_missing_notices", planned_before)
+    return [(row["node"], row["persons"], row["oldest"]) for row in rows]

@@ -1,4 +1,4 @@
-"""Which numbers a node has seen, and which are missing below the highest.
+"""Which numbers a node has seen, which are missing below the highest, and when to ask for them.
 
 A number that comes twice with another envelope never gets here: `inbox.admit` refuses it.
 """
@@ -6,13 +6,19 @@ A number that comes twice with another envelope never gets here: `inbox.admit` r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from jukinet_mq.store.database import Transaction
 
 GAP_ROWS_MAX: Final = 10_000
 """A jump wider than this is noted by its last rows only; a person must look at it anyway."""
+
+GRACE: Final = timedelta(seconds=30)
+"""What is late only because another worker has it in hand comes within this time (G10: a gap is
+reported within a minute)."""
 
 
 class Source(NamedTuple):
@@ -84,8 +90,72 @@ async def _write(
         await tx.execute("sequences/raise", *zip(*raised, strict=True))
     await tx.copy(
         "sequence_gap",
-        ("node", "sender", "recipient", "plane", "sequence", "noticed_at"),
-        [(*source, number, tx.at) for source, gaps in missing.items() for number in gaps],
+        ("node", "sender", "recipient", "plane", "sequence", "noticed_at", "due_at"),
+        [
+            (*source, number, tx.at, tx.at + GRACE)
+            for source, gaps in missing.items()
+            for number in gaps
+        ],
     )
     if below:
         await tx.execute("sequences/close_gaps", *zip(*below, strict=True), tx.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A missing number that is due to be asked for.
+
+    Attributes:
+        asks: How often it was asked for.
+    """
+
+    source: Source
+    number: int
+    asks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When to ask for a missing number again; or that nobody asks any more, and who was told."""
+
+    gap: Gap
+    due_at: datetime
+    alarmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGaps:
+    """The numbers of one pair that are missing at one keeper."""
+
+    node: str
+    sender: str
+    recipient: str
+    plane: str
+    missing: int
+    first: int
+    last: int
+    since: datetime
+    asks: int
+    alarmed_at: datetime | None
+
+
+async def due(tx: Transaction, nodes: Sequence[str] | None, *, limit: int) -> list[Gap]:
+    """Take missing numbers of *nodes* (all: None) to be asked for, longest due first."""
+    rows = await tx.fetch("sequences/due", tx.at, nodes, limit)
+    return [Gap(Source(*tuple(row)[:4]), row["sequence"], row["asks"]) for row in rows]
+
+
+async def asked(tx: Transaction, asks: Sequence[Asked]) -> None:
+    """Write down that these were asked for once more, or given up."""
+    if not asks:
+        return
+    rows = [
+        (*a.gap.source, a.gap.number, a.gap.asks + (a.alarmed_at is None), a.due_at, a.alarmed_at)
+        for a in asks
+    ]
+    await tx.execute("sequences/asked", *zip(*rows, strict=True))
+
+
+async def open_gaps(tx: Transaction, node: str | None, *, limit: int) -> list[OpenGaps]:
+    """Return what is missing at *node* (anywhere: None), the longest missing first."""
+    return [OpenGaps(**row) for row in await tx.fetch("sequences/open", node, limit)]

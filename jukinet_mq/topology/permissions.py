@@ -103,15 +103,27 @@ def routes() -> Mapping[Plane, Mapping[Tier, Route]]:
 
 
 def _recipients(kind: Kind, sender: Tier) -> frozenset[Tier]:
-    """Return the tiers that *sender* may say *kind* to; back means: whose kinds it keeps."""
-    if kind.travel is not Travel.BACK:
-        return kind.recipient_tiers
+    """Return the tiers that *sender* may say *kind* to, as `may_travel` has it of their nodes."""
+    match kind.travel:
+        case Travel.UPWARD | Travel.ACROSS:
+            return kind.recipient_tiers
+        case Travel.BACK:
+            return kind.recipient_tiers & _kept_from(sender)
+        case Travel.ASKING:
+            asked = {tier for tier in Tier if sender in _kept_from(tier)}
+            return kind.recipient_tiers & (_kept_from(sender) | asked)
+        case _:
+            assert_never(kind.travel)
+
+
+def _kept_from(keeper: Tier) -> frozenset[Tier]:
+    """Return the tiers of whose kinds *keeper* keeps any; answers and questions aside."""
     kept = (
-        other.sender_tiers
-        for other in CATALOGUE
-        if other.travel is not Travel.BACK and sender in _keepers(other)
+        kind.sender_tiers
+        for kind in CATALOGUE
+        if kind.travel in {Travel.UPWARD, Travel.ACROSS} and keeper in _keepers(kind)
     )
-    return kind.recipient_tiers & frozenset().union(*kept)
+    return frozenset().union(*kept)
 
 
 def _keepers(kind: Kind) -> frozenset[Tier]:

@@ -260,6 +260,9 @@ def test_kinds_are_what_the_law_and_the_architecture_say() -> None:
         ("identity-forward", Plane.IDENTITY, False),
         ("move-out-confirmation", Plane.IDENTITY, True),
         ("receipt", Plane.RECEIPT, False),
+        ("resend-request", Plane.RECEIPT, False),
+        ("holdings-request", Plane.RECEIPT, False),
+        ("holdings-answer", Plane.RECEIPT, False),
     ]
     assert kind_named("receipt").recipient_tiers == {municipality, prefecture}
     assert national in kind_named("receipt").sender_tiers
@@ -319,6 +322,19 @@ def test_readers_and_keepers_of_an_envelope(
         ("receipt", HOKKAIDO, TOKYO, False),
         ("receipt", TOKYO, JLIS, False),
         ("receipt", CHIYODA, CHIYODA, False),
+        ("resend-request", TOKYO, CHIYODA, True),
+        ("resend-request", CHIYODA, TOKYO, True),
+        ("resend-request", HOKKAIDO, CHIYODA, True),
+        ("resend-request", CHIYODA, SAPPORO, True),
+        ("resend-request", CHIYODA, JLIS, True),
+        ("resend-request", JLIS, TOKYO, True),
+        ("resend-request", HOKKAIDO, TOKYO, False),
+        ("resend-request", CHIYODA, CHIYODA, False),
+        ("holdings-request", CHIYODA, TOKYO, True),
+        ("holdings-request", CHIYODA, JLIS, True),
+        ("holdings-request", TOKYO, JLIS, False),
+        ("holdings-answer", JLIS, CHIYODA, True),
+        ("holdings-answer", CHIYODA, TOKYO, False),
     ],
 )
 def test_which_way_a_kind_may_travel(
@@ -328,9 +344,7 @@ def test_which_way_a_kind_may_travel(
     assert may_travel(kind_named(name), sender, recipient, DIRECTORY) is expected
 
 
-@pytest.mark.parametrize(
-    "kind", [k for k in CATALOGUE if k.name != "receipt"], ids=lambda k: k.name
-)
+@pytest.mark.parametrize("kind", [k for k in CATALOGUE if k.answered], ids=lambda k: k.name)
 def test_every_keeper_may_answer_with_a_receipt(kind: Kind) -> None:
     """Whoever keeps an envelope is allowed to send its sender a receipt."""
     senders = [n for n in (CHIYODA, MINATO, SAPPORO, TOKYO) if n.tier in kind.sender_tiers]

@@ -11,14 +11,18 @@ from uuid import UUID
 
 from jukinet_mq.clock import today_in_japan
 from jukinet_mq.consumers.handlers.certificates import receive_certificates
+from jukinet_mq.consumers.handlers.holdings import compare_holdings
 from jukinet_mq.consumers.handlers.receipts import receive_receipts
+from jukinet_mq.consumers.handlers.resends import resend
 from jukinet_mq.consumers.results import Done, Handlers, Park, Result, Retry, Workplace
 from jukinet_mq.messages import (
+    HoldingsAnswer,
     MoveInNotice,
     MoveOutCertificate,
     MoveOutCertificateRequest,
     MoveOutConfirmation,
     ReceiptNotice,
+    ResendRequest,
 )
 from jukinet_mq.nodes import NodeCode, directory
 from jukinet_mq.producers.publisher import Draft
@@ -189,4 +193,6 @@ HANDLERS: Final[Handlers] = {
     MoveOutCertificate.kind: receive_certificates,
     MoveOutCertificateRequest.kind: answer_requests,
     ReceiptNotice.kind: receive_receipts,
+    ResendRequest.kind: resend,
+    HoldingsAnswer.kind: compare_holdings,
 }

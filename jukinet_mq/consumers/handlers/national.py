@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from jukinet_mq.consumers.handlers.holdings import tell_holdings
 from jukinet_mq.consumers.handlers.registers import record_updates
+from jukinet_mq.consumers.handlers.resends import resend
 from jukinet_mq.consumers.results import Done, Handlers, Result, Workplace
-from jukinet_mq.messages import IdentityForward, IdentityUpdate
+from jukinet_mq.messages import HoldingsRequest, IdentityForward, IdentityUpdate, ResendRequest
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
 
@@ -36,4 +38,6 @@ async def close_forwards(
 HANDLERS: Final[Handlers] = {
     IdentityForward.kind: close_forwards,
     IdentityUpdate.kind: record_originals,
+    ResendRequest.kind: resend,
+    HoldingsRequest.kind: tell_holdings,
 }

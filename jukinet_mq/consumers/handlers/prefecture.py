@@ -6,12 +6,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from jukinet_mq.consumers.handlers.holdings import tell_holdings
 from jukinet_mq.consumers.handlers.receipts import receive_receipts
 from jukinet_mq.consumers.handlers.registers import record_updates
+from jukinet_mq.consumers.handlers.resends import resend
 from jukinet_mq.consumers.results import Done, Handlers, Result, Workplace
-from jukinet_mq.messages import ORIGINALS_MAX, IdentityForward, IdentityUpdate, ReceiptNotice
+from jukinet_mq.messages import (
+    ORIGINALS_MAX,
+    HoldingsRequest,
+    IdentityForward,
+    IdentityUpdate,
+    ReceiptNotice,
+    ResendRequest,
+)
 from jukinet_mq.nodes import NATIONAL_NODE, NodeCode
 from jukinet_mq.producers.publisher import Draft
+from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
 
@@ -41,6 +51,22 @@ async def forward_updates(
     return [Done()] * len(arrivals)
 
 
+async def forward_again(
+    tx: Transaction,
+    arrivals: Sequence[Arrival],
+    *,
+    work: Workplace,  # noqa: ARG001
+) -> Sequence[Result]:
+    """Relay again the very forwards that carried these updates.
+
+    A municipality that resends an update may lack the answer of J-LIS only, and J-LIS answers
+    what it has got before as it did then.
+    """
+    forwards = await outbox.forwards_of(tx, [arrival.key for arrival in arrivals])
+    await outbox.relay_again(tx, forwards)
+    return [Done()] * len(arrivals)
+
+
 def bundles(envelopes: Iterator[bytes]) -> Iterator[list[str]]:
     """Split *envelopes*, in order, into lists that one forward can carry."""
     bundle: list[str] = []
@@ -58,4 +84,7 @@ def bundles(envelopes: Iterator[bytes]) -> Iterator[list[str]]:
 HANDLERS: Final[Handlers] = {
     IdentityUpdate.kind: forward_updates,
     ReceiptNotice.kind: receive_receipts,
+    ResendRequest.kind: resend,
+    HoldingsRequest.kind: tell_holdings,
 }
+REPEATS: Final[Handlers] = {IdentityUpdate.kind: forward_again}

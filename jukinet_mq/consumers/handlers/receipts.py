@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import cast
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.results import Done, Result, Workplace
-from jukinet_mq.messages import Receipt, ReceiptNotice
-from jukinet_mq.store import outbox, receipts
+from jukinet_mq.messages import Receipt, ReceiptLevel, ReceiptNotice, find_kind, owed_by
+from jukinet_mq.nodes import NodeCode, directory
+from jukinet_mq.store import outbox, overdue, receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
+from jukinet_mq.store.outbox import Published
 from jukinet_mq.store.receipts import ReceivedReceipt
 
 
@@ -23,31 +27,72 @@ async def receive_receipts(
     """Write down what keepers have answered.
 
     A receipt that speaks of other bytes than were published is kept too, marked, and said
-    aloud: something has changed the envelope on its way.
+    aloud: something has changed the envelope on its way, and it is resent in the next round.
+    One that its giver does not owe is said aloud and not counted.
     """
     notices = [(a, cast("ReceiptNotice", a.envelope.body)) for a in arrivals]
-    published = await outbox.digests(
+    published = await outbox.published(
         tx, [r.message_id for _, notice in notices for r in notice.receipts]
     )
     received = [
-        _received(arrival, receipt, published.get((receipt.message_id, arrival.node)))
+        (_received(arrival, receipt, known), known)
         for arrival, notice in notices
         for receipt in notice.receipts
+        for known in [published.get((receipt.message_id, arrival.node))]
     ]
-    await receipts.receive(tx, received)
-    for one in received:
+    owed = [(one, known) for one, known in received if known is None or _is_owed(one, known)]
+    await receipts.receive(tx, [one for one, _ in owed])
+    await overdue.hasten(
+        tx, [one.message_id for one, known in owed if known is not None and not one.matches]
+    )
+    await overdue.hear(tx, _answered(owed))
+    for one, known in received:
         if not one.matches:
-            telemetry.emit(
-                telemetry.RECEIPT_MISMATCHED,
-                node=one.node,
-                message_id=str(one.message_id),
-                keeper=one.keeper,
-                reason=one.reason,
-            )
+            _tell(telemetry.RECEIPT_MISMATCHED, one)
+        if known is not None and not _is_owed(one, known):
+            _tell(telemetry.RECEIPT_UNEXPECTED, one)
     return [Done()] * len(arrivals)
 
 
-def _received(arrival: Arrival, receipt: Receipt, published: bytes | None) -> ReceivedReceipt:
+def _answered(owed: Iterable[tuple[ReceivedReceipt, Published | None]]) -> dict[str, datetime]:
+    """Say up to which instant of relaying each keeper has answered."""
+    latest: dict[str, datetime] = {}
+    for one, known in owed:
+        if known is not None and known.relayed_at is not None and one.matches:
+            latest[one.keeper] = max(latest.get(one.keeper, known.relayed_at), known.relayed_at)
+    return latest
+
+
+def _is_owed(one: ReceivedReceipt, known: Published) -> bool:
+    level = _levels(known.kind, known.version, known.node, known.recipient).get(one.keeper)
+    if level is ReceiptLevel.KEPT:
+        return one.level != ReceiptLevel.PROCESSED
+    return level is not None
+
+
+@lru_cache(maxsize=50_000)
+def _levels(
+    kind: str, version: int, node: NodeCode, recipient: NodeCode
+) -> dict[NodeCode, ReceiptLevel]:
+    known = find_kind(kind, version)
+    if known is None:
+        return {}
+    nodes = directory()
+    owed = owed_by(known, nodes.node(node), nodes.node(recipient), nodes)
+    return {one.keeper: one.level for one in owed}
+
+
+def _tell(event: telemetry.Event, one: ReceivedReceipt) -> None:
+    telemetry.emit(
+        event,
+        node=one.node,
+        message_id=str(one.message_id),
+        keeper=one.keeper,
+        reason=one.reason,
+    )
+
+
+def _received(arrival: Arrival, receipt: Receipt, known: Published | None) -> ReceivedReceipt:
     return ReceivedReceipt(
         message_id=receipt.message_id,
         node=arrival.node,
@@ -56,6 +101,6 @@ def _received(arrival: Arrival, receipt: Receipt, published: bytes | None) -> Re
         reason=receipt.reason,
         kept_at=receipt.kept_at,
         processed_at=receipt.processed_at,
-        matches=published is not None and published.hex() == receipt.digest,
+        matches=known is not None and known.digest.hex() == receipt.digest,
         carried_by=arrival.envelope.header.id,
     )

@@ -1,5 +1,5 @@
--- The digests of published envelopes, to compare with what receipts speak of.
-SELECT o.message_id, o.node, a.digest
+-- What was published under these ids, to hold against what receipts speak of.
+SELECT o.message_id, o.node, o.recipient, o.kind, o.version, o.relayed_at, a.digest
 FROM outbox AS o
 JOIN archive AS a
   ON a.message_id = o.message_id AND a.node = o.node

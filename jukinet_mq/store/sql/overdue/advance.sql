@@ -1,0 +1,1 @@
+UPDATE overdue_cursor SET position = $1

@@ -1,0 +1,1 @@
+DELETE FROM awaited WHERE message_id = ANY ($1::uuid[])

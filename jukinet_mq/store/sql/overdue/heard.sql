@@ -1,0 +1,1 @@
+SELECT keeper, relayed_at, probes, probed_at FROM keeper_heard WHERE keeper = ANY ($1::text[])
