@@ -461,7 +461,7 @@ async def test_envelope_that_no_longer_opens_is_parked_and_its_neighbours_handle
     country: Country,
 ) -> None:
     """A lost private key stops one envelope's retry, not the worker and not the others'."""
-    country.handlers[Tier.PREFECTURE] = {"identity-update": Failing(2, how="answer")}
+    country.handlers[Tier.PREFECTURE] = {"identity-update": Failing(1, how="answer")}
     await country.say(CHIYODA, TOKYO, update(1))
     await country.say(HAKODATE, HOKKAIDO, update(2).model_copy(update={"area_code": HAKODATE}))
     await country.settle()
