@@ -15,6 +15,9 @@ from jukinet_mq.store.database import connect
 
 PARTITIONED: Final = ("archive", "register_history")
 MONTHS_AHEAD: Final = 24
+_WHOLE_ROWS: Final = "WITH (toast_tuple_target = 8160)"
+"""Rows up to a page stay in one piece: most envelopes are a little over 2 kB, where PostgreSQL
+would begin to move them out."""
 _LOCK: Final = 1786_0001
 _LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -118,11 +121,11 @@ async def _add_partitions(connection: asyncpg.Connection, *, today: date) -> Non
         for month in months:
             await connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {table}_{month:%Y%m} PARTITION OF {table} "
-                f"FOR VALUES FROM ('{month}') TO ('{_month_after(month, 1)}')"
+                f"FOR VALUES FROM ('{month}') TO ('{_month_after(month, 1)}') {_WHOLE_ROWS}"
             )
         # A month without its own partition must not stop anybody from keeping an envelope.
         await connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {table}_default PARTITION OF {table} DEFAULT"
+            f"CREATE TABLE IF NOT EXISTS {table}_default PARTITION OF {table} DEFAULT {_WHOLE_ROWS}"
         )
 
 
