@@ -46,7 +46,7 @@ from jukinet_mq.producers.filings import file_events
 from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
-LOOK_EVERY: Final = timedelta(seconds=1)
+LOOK_EVERY: Final = timedelta(seconds=3)
 SINGLES_FIRST: Final = 5
 """Not counted: the first ones open connections."""
 SINGLE_WITHIN: Final = timedelta(seconds=20)

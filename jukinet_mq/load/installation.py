@@ -54,7 +54,9 @@ def servers(given: Settings, *, keep: bool = False) -> Iterator[Servers]:
         yield Servers(given, private=False, stays=True, pids={})
         return
     services = Services(given.home)
-    ran = services.status().up
+    found = services.status()
+    # Running is enough: a server that is too busy to answer was not started by us.
+    ran = found.rabbitmq.running and found.postgresql.running
     endpoints = services.up()
     try:
         offered = {
