@@ -107,6 +107,7 @@ class LiveView:
         self._events = events
         self._running: dict[StrEnum, tuple[Spinner, float]] = {}
         self._ended: dict[StrEnum, tuple[str, float]] = {}
+        self._failed: set[StrEnum] = set()
         self._bars: list[_Bar] = []
         self._live = Live(
             get_renderable=self._render,
@@ -124,6 +125,8 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._failed = set(self._running)
         self._live.__exit__(kind, error, trace)
 
     def began(self, stage: StrEnum) -> None:
@@ -141,11 +144,13 @@ class LiveView:
 
     def _render(self) -> RenderableType:
 
-        table = Table.grid(padding=(0, 1))
-        table.add_column(width=1)
-        table.add_column(no_wrap=True)
-        table.add_column(justify="right", width=7, style="dim", no_wrap=True)
-        table.add_column(style="dim", overflow="ellipsis", no_wrap=True)
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(width=1, min_width=1)
+        # Only the notes give way in a narrow terminal.
+        width = max(len(stage.value) for stage in self._stages)
+        table.add_column(width=width, min_width=width, no_wrap=True)
+        table.add_column(justify="right", width=6, min_width=6, style="dim", no_wrap=True)
+        table.add_column(style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
         for stage in self._stages:
             table.add_row(*self._row(stage))
         parts: list[RenderableType] = [table]
@@ -157,6 +162,8 @@ class LiveView:
         if stage in self._ended:
             note, seconds = self._ended[stage]
             yield from (Text("✓", "green"), stage.value, f"{seconds:.1f} s", Text(note))
+        elif stage in self._failed:
+            yield from (Text("✗", "red"), Text(stage.value, "bold"), "", "")
         elif stage in self._running:
             spinner, since = self._running[stage]
             yield from (spinner, Text(stage.value, "bold"), f"{time.monotonic() - since:.0f} s", "")

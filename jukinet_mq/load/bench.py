@@ -21,6 +21,7 @@ from jukinet_mq.config import Settings
 from jukinet_mq.errors import DeadlineExceededError
 from jukinet_mq.identifiers import SYNTHETIC_COUNT
 from jukinet_mq.load import installation
+from jukinet_mq.load.filing import file_patiently
 from jukinet_mq.load.injector import Injector, running_injector
 from jukinet_mq.load.installation import Servers
 from jukinet_mq.load.measure import (
@@ -42,7 +43,6 @@ from jukinet_mq.load.stages import Stages, View
 from jukinet_mq.messages import IdentityUpdate
 from jukinet_mq.nodes import NATIONAL_NODE, Tier
 from jukinet_mq.producers.events import read_event
-from jukinet_mq.producers.filings import file_events
 from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
@@ -240,8 +240,7 @@ class _Bench:
             for mapping in sampler.identity_updates(count):
                 started = time.perf_counter()
                 event = read_event(mapping)
-                async with room.database.transaction() as tx:
-                    [outcome] = await file_events(tx, room.publisher, [event])
+                [outcome] = await file_patiently(room, [event])
                 await _seen(country, outcome.envelopes[0])
                 taken.append(time.perf_counter() - started)
         return percentiles(taken[SINGLES_FIRST:])

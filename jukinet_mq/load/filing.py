@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from jukinet_mq.app import Room
-from jukinet_mq.errors import DeadlineExceededError
+from jukinet_mq.errors import DatabaseUnavailableError, DeadlineExceededError
 from jukinet_mq.load.events import (
     CardMoveIn,
     CardMoveOut,
@@ -22,7 +22,7 @@ from jukinet_mq.load.events import (
 )
 from jukinet_mq.nodes import NodeCode, directory
 from jukinet_mq.producers.events import Event, read_event
-from jukinet_mq.producers.filings import file_events
+from jukinet_mq.producers.filings import Outcome, file_events
 from jukinet_mq.store import proof
 
 CHUNK: Final = 100
@@ -31,6 +31,7 @@ DIVERTED_SHARE: Final = 0.05
 """Of card-based moves that end elsewhere than planned. There the certificate never came, and the
 new municipality asks for it (Act 24-2(5))."""
 CERTIFICATES_WITHIN: Final = timedelta(seconds=60)
+DATABASE_WITHIN: Final = timedelta(seconds=30)
 POLL: Final = timedelta(milliseconds=100)
 
 
@@ -157,11 +158,32 @@ async def _arrived(room: Room, held: dict[UUID, CardMoveIn]) -> list[CardMoveIn]
     return [held.pop(group) for group in list(held) if group in groups]
 
 
+async def file_patiently(room: Room, events: Sequence[Event]) -> list[Outcome]:
+    """File *events* in one transaction, again and again while PostgreSQL cannot.
+
+    Two transactions that want the same counters may stop each other, and a server may restart;
+    the events' ids make a repetition harmless.
+
+    Raises:
+        RejectedError: The publisher refuses an event.
+        DatabaseUnavailableError: It could not for long.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DATABASE_WITHIN.total_seconds()
+    while True:
+        try:
+            async with room.database.transaction() as tx:
+                return await file_events(tx, room.publisher, events)
+        except DatabaseUnavailableError:
+            if loop.time() > deadline:
+                raise
+        await asyncio.sleep(POLL.total_seconds())
+
+
 async def _file(room: Room, events: Sequence[SampledEvent], filed: Filings) -> None:
     for part in _chunks(events):
         read = [read_event(as_mapping(event)) for event in part]
-        async with room.database.transaction() as tx:
-            await file_events(tx, room.publisher, read)
+        await file_patiently(room, read)
         for event in read:
             filed.note(event)
 

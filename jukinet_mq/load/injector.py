@@ -22,11 +22,11 @@ from jukinet_mq import app
 from jukinet_mq.clock import utc_now
 from jukinet_mq.config import Settings
 from jukinet_mq.errors import WorkerEndedError
+from jukinet_mq.load.filing import file_patiently
 from jukinet_mq.load.processes import own_environment
 from jukinet_mq.load.sampler import Sampler
 from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.events import read_event
-from jukinet_mq.producers.filings import file_events
 
 CHUNK: Final = 200
 """Events in one transaction."""
@@ -45,8 +45,7 @@ async def inject(given: Settings, parts: Sequence[int], *, seed: int, offset: in
             started = time.monotonic()
             for start in range(0, len(part), CHUNK):
                 events = [read_event(content) for content in part[start : start + CHUNK]]
-                async with room.database.transaction() as tx:
-                    await file_events(tx, room.publisher, events)
+                await file_patiently(room, events)
             _say({"published": len(part), "seconds": time.monotonic() - started})
         await asyncio.to_thread(sys.stdin.readline)
 
