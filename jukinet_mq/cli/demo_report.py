@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 FINDINGS_SHOWN: Final = 5
 MIB: Final = 2**20
+WIDE: Final = 100
+TITLE: Final = "What this run has said, and how long it took from the publisher to the recipient"
+COUNTS: Final = 5
 COLUMNS: Final = ("kind", "published", "kept", "processed", "receipted", "p50", "p95", "p99")
 
 
@@ -76,11 +79,21 @@ def _seconds(delay: Percentiles | None) -> dict[str, float] | None:
 
 def _show_kinds(kinds: Sequence[KindTally]) -> None:
     terminal.say()
+    rows = [row for kind in kinds for row in _kind_rows(kind)]
+    if terminal.console().width >= WIDE:
+        terminal.print_table(COLUMNS, rows, title=TITLE, right=COLUMNS[1:])
+        return
+    # Two narrow tables read better than one whose words are broken.
+    counts = [row[:COUNTS] for row in rows if row[1] != ""]
+    delays = [(row[0], *row[COUNTS:]) for row in rows]
     terminal.print_table(
-        COLUMNS,
-        (row for kind in kinds for row in _kind_rows(kind)),
-        title="What this run has said, and how long it took from the publisher to the recipient",
-        right=COLUMNS[1:],
+        COLUMNS[:COUNTS], counts, title="What this run has said", right=COLUMNS[1:]
+    )
+    terminal.print_table(
+        (COLUMNS[0], *COLUMNS[COUNTS:]),
+        delays,
+        title="How long it took from the publisher to the recipient",
+        right=COLUMNS[COUNTS:],
     )
 
 
@@ -108,23 +121,21 @@ def _delays(delay: Percentiles | None) -> Sequence[object]:
     if delay is None:
         return (None, None, None)
     return tuple(
-        f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+        f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
         for seconds in (delay.p50, delay.p95, delay.p99)
     )
 
 
 def _show_proof(proof: Proof) -> None:
     mark = "[green]✓[/]" if proof.holds else "[red]✗[/]"
+    terminal.say("[bold]Proof[/], counted in the three databases and the broker, over all runs:")
     terminal.say(
-        "[bold]Proof[/], counted in the three databases and the broker, of all that is in them:"
-    )
-    terminal.say(
-        f"  {mark} {proof.envelopes:,} envelopes published · {proof.copies:,} copies in archives, "
-        f"each once, byte for byte"
+        f"  {mark} {proof.envelopes:,} envelopes · {proof.copies:,} copies in archives, each once, "
+        "byte for byte"
     )
     terminal.say(
         f"  {mark} {proof.effects:,} register entries, each once · {proof.receipts:,} receipts of "
-        "this run, each about the right bytes"
+        "this run"
     )
     for name, findings in proof.findings.items():
         if not findings:
@@ -137,9 +148,9 @@ def _show_proof(proof: Proof) -> None:
         for name, count in left.items():
             terminal.say(f"  [red]✗ left in the {place}: {name} {count:,}[/]")
     if proof.holds:
+        terminal.say("  [green]✓[/] nothing lost, doubled, altered, unexpected or unanswered")
         terminal.say(
-            "  [green]✓[/] nothing lost, doubled, altered, unexpected, unanswered, parked or "
-            "quarantined; no gap, and nothing left in any queue or outbox"
+            "  [green]✓[/] nothing parked or quarantined, no gap, no queue or outbox with anything"
         )
 
 
@@ -155,20 +166,20 @@ def _show_next(report: Report) -> None:
     terminal.say()
     terminal.say("[bold]Try next[/]")
     for command, meaning in _commands(report):
-        terminal.say(f"  [cyan]{command:<58}[/] [dim]{meaning}[/]")
+        terminal.say(f"  [cyan]{command:<51}[/] [dim]{meaning}[/]")
 
 
 def _commands(report: Report) -> Iterator[tuple[str, str]]:
     if not report.servers.stays:
-        yield "jukinet services up", "the servers are stopped; their data is there"
+        yield "jukinet services up", "their data is still there"
     examples = report.filed.examples
     for name in ("card-move-in", "move", "identity-update"):
         if name in examples:
             event_id, node = examples[name]
-            yield f"jukinet status {event_id}", f"the way of one {name}"
+            yield f"jukinet status {event_id}", f"one {name}"
             yield f"jukinet node show {node}", terminal.node_label(node)
             break
-    yield "jukinet parked list", "what needs a person: nothing" if report.holds else "look here"
-    yield "jukinet doctor", "is everything as it should be?"
+    yield "jukinet parked list", "what needs a person"
+    yield "jukinet doctor", "is all as it should be?"
     if report.servers.private:
-        yield "jukinet services down", "stop the servers" if report.servers.stays else "… again"
+        yield "jukinet services down", "stop the servers"

@@ -31,15 +31,16 @@ REFRESH_PER_SECOND: Final = 8
 _Bar = tuple[str, int, int]
 
 
-def bars(filed: int, events: int, reached: Reached) -> list[_Bar]:
+def bars(filed: int | None, events: int, reached: Reached) -> list[_Bar]:
     """Return label, how many and of how many, in the order of an envelope's way."""
     national, prefecture, municipality = (
         reached.kept.get(tier, (0, 0))
         for tier in (Tier.NATIONAL, Tier.PREFECTURE, Tier.MUNICIPALITY)
     )
     kept = sum(have for have, _ in reached.kept.values())
+    first: list[_Bar] = [] if filed is None else [("events filed", filed, events)]
     return [
-        ("events filed", filed, events),
+        *first,
         ("envelopes relayed", reached.relayed, reached.published),
         ("kept at prefectures", *prefecture),
         ("kept at J-LIS", *national),
@@ -69,7 +70,7 @@ class Silence:
     def ended(self, stage: StrEnum, note: str, seconds: float) -> None:
         """Say nothing."""
 
-    def reached(self, filed: int, reached: Reached) -> None:
+    def reached(self, filed: int | None, reached: Reached) -> None:
         """Say nothing."""
 
 
@@ -87,7 +88,7 @@ class PlainView:
         """Say how it ended."""
         terminal.say(f"✓ {stage.value} ({seconds:.1f} s){': ' if note else ''}{note}")
 
-    def reached(self, filed: int, reached: Reached) -> None:
+    def reached(self, filed: int | None, reached: Reached) -> None:
         """Say how far it is, now and then."""
         now = time.monotonic()
         if now - self._said < LINE_EVERY_SECONDS:
@@ -138,7 +139,7 @@ class LiveView:
         self._running.pop(stage, None)
         self._ended[stage] = (note, seconds)
 
-    def reached(self, filed: int, reached: Reached) -> None:
+    def reached(self, filed: int | None, reached: Reached) -> None:
         """Move the bars."""
         self._bars = bars(filed, self._events, reached)
 

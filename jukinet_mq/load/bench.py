@@ -198,7 +198,7 @@ class _Bench:
         )
 
     def _tell(self, reached: Reached) -> None:
-        self.stages.view.reached(reached.published, reached)
+        self.stages.view.reached(None, reached)
 
     async def _pass(self, injector: Injector, following: Following) -> tuple[float, Reached]:
         """Publish the next part and wait until all of it has arrived."""

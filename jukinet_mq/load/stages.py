@@ -21,8 +21,8 @@ class View(Protocol):
     def ended(self, stage: StrEnum, note: str, seconds: float) -> None:
         """*stage* has ended well; *note* says with what."""
 
-    def reached(self, filed: int, reached: Reached) -> None:
-        """The run is this far."""
+    def reached(self, filed: int | None, reached: Reached) -> None:
+        """The run is this far; *filed* is None where nobody counts events."""
 
 
 @dataclass(slots=True)

@@ -61,13 +61,33 @@ def test_report_shows_counts_delays_the_proof_and_what_to_try(
 
     said = capsys.readouterr().out
     assert "20 ms" in said
-    assert "1.50 s" in said
+    assert "1.5 s" in said
     assert "nothing lost, doubled, altered" in said
     assert "512 MiB" in said
     assert f"jukinet status {ID}" in said
     assert "jukinet node show 131016" in said
     assert "jukinet services up" in said
     assert shown.holds
+
+
+def test_report_on_a_narrow_terminal_breaks_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns counts and delays are two tables, and every line is whole."""
+    console = Console(width=80, record=True, file=StringIO(), force_terminal=True)
+    monkeypatch.setattr(terminal, "console", lambda: console)
+    shown = report(tmp_path, Proof(envelopes=83_168, copies=208_316, effects=1, receipts=75_309))
+    shown.kinds = [
+        KindTally("move-out-certificate-request", 99_999, 99_999, 99_999, delays=[0.1]),
+    ]
+
+    demo_report.show(shown)
+
+    lines = console.export_text().splitlines()
+    assert 2 == sum(line.strip().startswith("move-out-certificate-request") for line in lines)
+    assert any("byte for byte" in line and "83,168" in line for line in lines)
+    assert any(f"jukinet status {ID}" in line and "one move" in line for line in lines)
+    assert any(line.endswith("no queue or outbox with anything") for line in lines)
 
 
 def test_report_names_what_breaks_the_proof(
