@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from jukinet_mq.nodes import NodeCode
@@ -51,26 +51,9 @@ async def give(tx: Transaction, receipts: Sequence[GivenReceipt]) -> None:
     await tx.execute("receipts/give", *zip(*rows, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long receipts wait to travel together.
-
-    Attributes:
-        quiet: With no more than this many due in all, nobody waits.
-        full: A sender that is owed so many does not wait.
-        wait: Nobody waits longer.
-    """
-
-    quiet: int
-    full: int
-    wait: timedelta
-
-
-async def due(tx: Transaction, *, limit: int, patience: Patience) -> list[GivenReceipt]:
+async def due(tx: Transaction, *, limit: int) -> list[GivenReceipt]:
     """Take receipts that no envelope carries yet, oldest first; other issuers skip them."""
-    rows = await tx.fetch(
-        "receipts/due", limit, tx.at - patience.wait, patience.full, patience.quiet
-    )
+    rows = await tx.fetch("receipts/due", limit)
     return [
         GivenReceipt(
             Key(r["message_id"], r["node"], r["sender"]),
