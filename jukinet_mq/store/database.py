@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any, Final, Self
 
 import asyncpg
+import asyncpg.pool
 import tenacity
 
 from jukinet_mq.clock import Clock, utc_now
@@ -19,6 +20,8 @@ from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
+
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 # What a database that is away, full, read-only or out of connections raises. None of it is an
 # envelope's fault.
@@ -84,7 +87,7 @@ class Transaction:
         at: The instant that everything in this transaction shares.
     """
 
-    connection: asyncpg.Connection
+    connection: Connection
     at: datetime
 
     async def fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:

@@ -139,11 +139,11 @@ class Progress:
 
 async def read_progress(tx: Transaction, since: Mark) -> Progress:
     """Count how far a tier is since *since*; some milliseconds per ten thousand rows."""
-    groups = [
-        Group(r["kind"], r["version"], *map(NodeCode, r["pair"].split()), r["published"],
-              r["relayed"])
-        for r in await tx.fetch("proof/published_since", since.position)
-    ]  # fmt: skip
+    groups = []
+    for row in await tx.fetch("proof/published_since", since.position):
+        sender, recipient = map(NodeCode, row["pair"].split())
+        counts = row["published"], row["relayed"]
+        groups.append(Group(row["kind"], row["version"], sender, recipient, *counts))
     [[kept, done]] = await tx.fetch("proof/kept_since", since.at)
     [[answered]] = await tx.fetch("proof/answered_since", since.at)
     left = await read_left(tx, since=since.at)
