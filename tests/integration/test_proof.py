@@ -93,8 +93,8 @@ async def test_second_run_counts_its_own_and_proves_the_whole(country: Country) 
             Tier.NATIONAL,
             (
                 "INSERT INTO register_history SELECT resident_code, node, message_id, "
-                "municipality, event_class, reason, event_time, identity, recorded_at + interval '1 s' "
-                "FROM register_history WHERE message_id = $1"
+                "municipality, event_class, reason, event_time, identity, "
+                "recorded_at + interval '1 s' FROM register_history WHERE message_id = $1"
             ),
             "doubled",
         ),
