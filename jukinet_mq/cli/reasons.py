@@ -6,6 +6,8 @@ from jukinet_mq.errors import error_classes
 
 _OTHERS = {
     "certificate_not_issued": "A certificate is asked for that was never issued here.",
+    "holdings_answer_wrong": "A keeper has answered another question than it was asked.",
+    "sequence_unknown": "A keeper lacks numbers that were never published here, or never to it.",
     "handler_failed": "The handler raised an error that is none of ours; the worker's log has it.",
 }
 """Reasons of handling that no error class has."""

@@ -8,6 +8,7 @@ import typer
 
 from jukinet_mq.cli import (
     bench,
+    check,
     db,
     demo,
     doctor,
@@ -96,6 +97,7 @@ app.add_typer(inject.app, name="inject", rich_help_panel=OPERATE)
 app.command("status", rich_help_panel=OPERATE)(status.status)
 app.add_typer(node.app, name="node", rich_help_panel=OPERATE)
 app.add_typer(parked.app, name="parked", rich_help_panel=OPERATE)
+app.add_typer(check.app, name="check", rich_help_panel=OPERATE)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=OPERATE)
 app.add_typer(reference.app, name="reference", hidden=True)
 reflow(app)

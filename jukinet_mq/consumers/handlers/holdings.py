@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, cast
+from typing import cast
 
 from uuid_utils.compat import uuid7
 
@@ -16,9 +16,6 @@ from jukinet_mq.store import consistency
 from jukinet_mq.store.consistency import Contents, Difference, Held, Numbers, Question
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
-
-WRONG: Final = "holdings_answer_wrong"
-"""A keeper has answered another question than it was asked."""
 
 
 async def tell_holdings(
@@ -86,7 +83,7 @@ async def compare_holdings(
             await _compare(tx, question, answer, work)
             results.append(Done())
         else:
-            results.append(Park(WRONG))
+            results.append(Park("holdings_answer_wrong"))
     return results
 
 

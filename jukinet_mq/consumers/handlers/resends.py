@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, cast
+from typing import cast
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.results import Done, Park, Result, Workplace
@@ -13,9 +13,6 @@ from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
 from jukinet_mq.store.outbox import Numbered, Pair
-
-UNKNOWN: Final = "sequence_unknown"
-"""Numbers that were never published: one of the two nodes has lost or invented something."""
 
 
 async def resend(
@@ -61,6 +58,5 @@ def _result(arrival: Arrival, request: ResendRequest, kept: Iterable[Numbered]) 
         recipient=request.addressee,
         plane=request.about.value,
         unknown=len(unknown),
-        reason=UNKNOWN,
     )
-    return Park(UNKNOWN)
+    return Park("sequence_unknown")
