@@ -14,4 +14,5 @@ pytest_plugins = [
     "tests.fixtures.telling",
     "tests.fixtures.installation",
     "tests.fixtures.nation",
+    "tests.fixtures.own_servers",
 ]
