@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractConnection
+from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from jukinet_mq.broker.connection import translated
 from jukinet_mq.clock import Clock
@@ -35,7 +36,7 @@ class Batch:
     """Deliveries in the order of their arrival."""
 
     deliveries: Sequence[Delivery]
-    _lasts: Sequence[AbstractIncomingMessage]
+    _lasts: Sequence[tuple[AbstractChannel, int]]
 
     async def ack(self) -> None:
         """Acknowledge all of them, after the commit, with one frame per channel.
@@ -44,15 +45,15 @@ class Batch:
         an earlier one, because batches are taken and acknowledged one after the other.
         """
         with translated("acknowledging"):
-            for last in self._lasts:
-                await last.ack(multiple=True)
+            for channel, delivery_tag in self._lasts:
+                await channel.basic_ack(delivery_tag, multiple=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
     delivery: Delivery
-    message: AbstractIncomingMessage
-    channel: int
+    channel: AbstractChannel
+    delivery_tag: int
 
 
 class BatchConsumer:
@@ -86,9 +87,7 @@ class BatchConsumer:
         with translated("starting to consume"):
             await asyncio.gather(
                 *[
-                    consumer._start(
-                        await connection.channel(publisher_confirms=False), part, prefetch=prefetch
-                    )
+                    consumer._start(await _channel(connection), part, prefetch=prefetch)
                     for part in _parts(list(queues.items()))
                 ]
             )
@@ -97,22 +96,21 @@ class BatchConsumer:
     async def _start(
         self, channel: AbstractChannel, queues: Sequence[tuple[str, NodeCode]], *, prefetch: int
     ) -> None:
-        await channel.set_qos(prefetch_count=prefetch)
-        channel.close_callbacks.add(lambda *_: self._lose("a channel was closed"))
-        underlay = await channel.get_underlay_channel()
-        underlay.on_consumer_cancel_callbacks.add(
+        await channel.basic_qos(prefetch_count=prefetch)
+        channel.closing.add_done_callback(lambda _: self._lose("a channel was closed"))
+        channel.on_consumer_cancel_callbacks.add(
             lambda *_: self._lose("the broker cancelled a consumer")
         )
         for name, node in queues:
-            queue = await channel.get_queue(name, ensure=False)
-            await queue.consume(self._callback(node, id(channel)))
+            await channel.basic_consume(name, self._callback(node))
 
     def _callback(
-        self, node: NodeCode, channel: int
-    ) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
-        async def arrived(message: AbstractIncomingMessage) -> None:
+        self, node: NodeCode
+    ) -> Callable[[DeliveredMessage], Coroutine[None, None, None]]:
+        async def arrived(message: DeliveredMessage) -> None:
             delivery = _delivery(node, message, self._clock())
-            self._arrived.append(_Arrival(delivery, message, channel))
+            tag = message.delivery_tag or 0
+            self._arrived.append(_Arrival(delivery, message.channel, tag))
             self._news.set()
 
         return arrived
@@ -138,8 +136,8 @@ class BatchConsumer:
         taken = self._take(limit)
         if not self._arrived:
             self._news.clear()
-        lasts = {arrival.channel: arrival.message for arrival in taken}
-        return Batch([arrival.delivery for arrival in taken], list(lasts.values()))
+        lasts = {arrival.channel: arrival.delivery_tag for arrival in taken}
+        return Batch([arrival.delivery for arrival in taken], list(lasts.items()))
 
     def _take(self, limit: int) -> list[_Arrival]:
         taken = [self._arrived.popleft()]
@@ -150,6 +148,11 @@ class BatchConsumer:
                 break
             taken.append(self._arrived.popleft())
         return taken
+
+
+async def _channel(connection: AbstractConnection) -> AbstractChannel:
+    channel = await connection.channel(publisher_confirms=False)
+    return await channel.get_underlay_channel()
 
 
 def _parts(queues: Sequence[tuple[str, NodeCode]]) -> Iterator[Sequence[tuple[str, NodeCode]]]:
@@ -166,16 +169,17 @@ async def _first_of(*events: asyncio.Event) -> None:
             wait.cancel()
 
 
-def _delivery(node: NodeCode, message: AbstractIncomingMessage, at: datetime) -> Delivery:
+def _delivery(node: NodeCode, message: DeliveredMessage, at: datetime) -> Delivery:
+    properties = message.header.properties
     return Delivery(
         node=node,
         signed=message.body,
         exchange=message.exchange or "",
         routing_key=message.routing_key or "",
-        user_id=message.user_id,
-        message_id=message.message_id,
-        type=message.type,
-        content_type=message.content_type,
+        user_id=properties.user_id,
+        message_id=properties.message_id,
+        type=properties.message_type,
+        content_type=properties.content_type,
         received_at=at,
         redelivered=bool(message.redelivered),
     )

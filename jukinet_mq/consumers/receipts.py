@@ -20,7 +20,7 @@ from jukinet_mq.store.receipts import GivenReceipt
 DUE_MAX: Final = 5_000
 """Receipts that one transaction carries."""
 LINGER_PER_ENVELOPE: Final = timedelta(milliseconds=10)
-LINGER_MAX: Final = timedelta(seconds=5)
+LINGER_MAX: Final = timedelta(seconds=10)
 """An envelope costs all tiers about a millisecond of processor time, however many receipts are in
 it. When a round takes hundreds, for as many senders, waiting longer makes the next ones fewer;
 when it takes one, nobody waits."""

@@ -122,6 +122,10 @@ class Transaction:
             await mark.commit()
 
 
+async def _leave_as_is(_: object) -> None:
+    """Do nothing to a connection that goes back to the pool."""
+
+
 class Database:
     """A tier's database, reached through a bounded pool."""
 
@@ -141,6 +145,11 @@ class Database:
                 timeout=CONNECT_TIMEOUT.total_seconds(),
                 command_timeout=STATEMENT_TIMEOUT.total_seconds(),
                 max_inactive_connection_lifetime=60,
+                # No session state is ever set here, so there is none to undo: a round trip saved.
+                reset=_leave_as_is,
+                # Plans of batches are simple; compiling them costs more than it saves.
+                server_settings={"jit": "off"},
+                statement_cache_size=300,
             )
         return self
 
