@@ -33,7 +33,7 @@ _PARAMETERS: Final = {
 _PLANES: Final = {
     Plane.IDENTITY: "Identity information, upward (Act art. 30-6, 30-7; Order art. 13(3)).",
     Plane.RELOCATION: "Moves between municipalities, sealed to the recipient (Act art. 9, 24-2).",
-    Plane.RECEIPT: "The keepers' signed answers; without personal data.",
+    Plane.RECEIPT: "Signed answers and questions about envelopes; without personal data.",
 }
 
 

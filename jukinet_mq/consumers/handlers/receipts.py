@@ -40,17 +40,19 @@ async def receive_receipts(
         for receipt in notice.receipts
         for known in [published.get((receipt.message_id, arrival.node))]
     ]
-    owed = [(one, known) for one, known in received if known is None or _is_owed(one, known)]
+    owed: list[tuple[ReceivedReceipt, Published | None]] = []
+    for one, known in received:
+        if known is None or _is_owed(one, known):
+            owed.append((one, known))
+        else:
+            _tell(telemetry.RECEIPT_UNEXPECTED, one)
+        if not one.matches:
+            _tell(telemetry.RECEIPT_MISMATCHED, one)
     await receipts.receive(tx, [one for one, _ in owed])
     await overdue.hasten(
         tx, [one.message_id for one, known in owed if known is not None and not one.matches]
     )
     await overdue.hear(tx, _answered(owed))
-    for one, known in received:
-        if not one.matches:
-            _tell(telemetry.RECEIPT_MISMATCHED, one)
-        if known is not None and not _is_owed(one, known):
-            _tell(telemetry.RECEIPT_UNEXPECTED, one)
     return [Done()] * len(arrivals)
 
 

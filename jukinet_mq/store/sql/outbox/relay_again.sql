@@ -1,2 +1,9 @@
 -- Put published envelopes back in line; the recipient's inbox makes the repetition harmless.
-UPDATE outbox SET relayed_at = NULL WHERE message_id = ANY ($1::uuid[]) AND relayed_at IS NOT NULL
+-- Rows are locked in one order, so that two who relay the same again cannot deadlock.
+WITH again AS MATERIALIZED (
+    SELECT position FROM outbox
+    WHERE message_id = ANY ($1::uuid[]) AND relayed_at IS NOT NULL
+    ORDER BY position
+    FOR UPDATE
+)
+UPDATE outbox AS o SET relayed_at = NULL FROM again WHERE o.position = again.position
