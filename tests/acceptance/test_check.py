@@ -41,7 +41,7 @@ async def test_nothing_is_missing_where_all_is_answered(working: Installation) -
     """A node's lists are empty, for a program and for a person, and the exit code is 0."""
     await answered(working, injected(working, update(1)), 2)
 
-    nothing: list[object] = {"outstanding": [], "rejected": []}
+    nothing: dict[str, list[object]] = {"outstanding": [], "rejected": []}
     assert (0, {"municipality": nothing}) == checked(working, "overdue", "--node", SAPPORO)
     assert (0, {"prefecture": []}) == checked(working, "gaps", "--node", HOKKAIDO)
     assert (0, []) == checked(working, "notices", "--node", SAPPORO)
