@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -21,7 +22,7 @@ from jukinet_mq.consumers.overdue import chase
 from jukinet_mq.consumers.pipeline import Desk
 from jukinet_mq.consumers.results import Handlers, Workplace
 from jukinet_mq.consumers.worker import Chore, Post, Worker
-from jukinet_mq.errors import ConfigurationError, WrongPlaceError
+from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError, WrongPlaceError
 from jukinet_mq.nodes import Directory, NodeCode, Tier, directory
 from jukinet_mq.producers.publisher import Publisher
 from jukinet_mq.services import Services
@@ -103,17 +104,48 @@ class Room:
 
 
 @asynccontextmanager
-async def open_room(given: Settings, tier: Tier, *, clock: Clock = utc_now) -> AsyncIterator[Room]:
-    """Open a tier's database and read its trust store."""
+async def open_room(
+    given: Settings, tier: Tier, *, clock: Clock = utc_now, patient: bool = False
+) -> AsyncIterator[Room]:
+    """Open a tier's database and read its trust store.
+
+    Raises:
+        DatabaseUnavailableError: It is away; with *patient*, it is waited for instead.
+    """
     async with Database(given.database_url(tier), clock=clock) as database:
         trusting = Trusting(KeyRing(given.trust))
-        await trusting.refresh(database)
+        if patient:
+            await _refresh_at_last(trusting, database, tier)
+        else:
+            await trusting.refresh(database)
         publisher = Publisher(
             directory(),
             trust=lambda: trusting.snapshot,
             signing_key=trusting.keyring.signing_key,
         )
         yield Room(tier, database, directory(), trusting, publisher)
+
+
+async def _refresh_at_last(trusting: Trusting, database: Database, tier: Tier) -> None:
+    """Read the trust store as soon as the database lets it be read."""
+    started = time.monotonic()
+    try:
+        await trusting.refresh(database)
+        return
+    except DatabaseUnavailableError as error:
+        telemetry.emit(
+            telemetry.CONSUMING_PAUSED, tier=tier.value, needs="postgresql", error=str(error)
+        )
+    while True:
+        await database.wait_until_available()
+        with suppress(DatabaseUnavailableError):
+            await trusting.refresh(database)
+            break
+    telemetry.emit(
+        telemetry.CONSUMING_RESUMED,
+        tier=tier.value,
+        paused_seconds=round(time.monotonic() - started, 1),
+    )
 
 
 def workers(given: Settings, room: Room, nodes: Sequence[NodeCode] | None) -> list[Worker]:

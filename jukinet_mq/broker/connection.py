@@ -45,6 +45,8 @@ _AWAY: Final = (
     aiormq.exceptions.AMQPError,
     aiormq.exceptions.ChannelInvalidStateError,
     RuntimeError,
+    # What aiormq raises when a connection ends in the middle of its handshake.
+    StopAsyncIteration,
 )
 
 

@@ -71,7 +71,7 @@ def _codes(tier: Tier, named: Sequence[str]) -> list[NodeCode]:
 async def _serve(given: Settings, tier: Tier, codes: Sequence[NodeCode] | None) -> None:
     from jukinet_mq import app
 
-    async with app.open_room(given, tier) as room:
+    async with app.open_room(given, tier, patient=True) as room:
         await _until_stopped(app.workers(given, room, codes))
 
 

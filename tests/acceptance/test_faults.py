@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from jukinet_mq.nodes import Tier
+from tests.fixtures.faults import HEARTBEAT, before_the_broker, before_the_database
 from tests.fixtures.filing import inject_updates
 from tests.fixtures.installation import Installation, Process
-from tests.fixtures.proxy import Proxy, proxied
+from tests.fixtures.proxy import Proxy
 
-HEARTBEAT = "2"
 _numbers = iter(range(10_000, 1_000_000, 1_000))
-
-
-@asynccontextmanager
-async def before_the_broker(installation: Installation) -> AsyncIterator[tuple[Proxy, str]]:
-    """Put a proxy before the broker; gives it and the AMQP URL that leads through it."""
-    parts = urlsplit(installation.amqp_url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    async with proxied(parts.hostname, parts.port) as proxy:
-        yield proxy, re.sub(r"@[^/]+", f"@127.0.0.1:{proxy.port}", installation.amqp_url)
-
-
-@asynccontextmanager
-async def before_the_database(
-    installation: Installation, tier: Tier
-) -> AsyncIterator[tuple[Proxy, dict[str, str]]]:
-    """Put a proxy before a tier's database; gives it and the environment that leads through."""
-    url = installation.databases[tier].worker_url
-    parts = urlsplit(url)
-    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    host, port = query.get("host", parts.hostname), query.get("port", parts.port)
-    path = f"{host}/.s.PGSQL.{port}" if str(host).startswith("/") else None
-    async with proxied(str(host), int(str(port)), path=path) as proxy:
-        far = f"postgresql://{parts.username}:{parts.password}@127.0.0.1:{proxy.port}{parts.path}"
-        yield proxy, {f"JUKINET_{tier.name}_DATABASE_URL": f"{far}?sslmode=disable"}
 
 
 async def flow(installation: Installation, *, parts: int = 4, size: int = 60) -> None:
@@ -107,8 +79,7 @@ async def test_broken_connections_to_the_broker_lose_and_double_nothing(
 ) -> None:
     """Cut, stalled or slow: when it is over every update is everywhere once, and receipted."""
     chance = random.Random(fault.__name__)
-    async with before_the_broker(installation) as (proxy, url):
-        far = {"JUKINET_AMQP_URL": url, "JUKINET_HEARTBEAT_SECONDS": HEARTBEAT}
+    async with before_the_broker(installation) as (proxy, far):
         with installation.workers(**far) as workers:
             await waiting(installation, workers[Tier.NATIONAL], "worker.started")
             flowing = asyncio.create_task(flow(installation))
@@ -160,4 +131,23 @@ async def test_frozen_database_pauses_its_worker(installation: Installation) -> 
             await installation.settled()
             await terminated(workers)
 
+    await proved(installation)
+
+
+async def test_worker_started_while_its_database_is_away_waits_for_it(
+    installation: Installation,
+) -> None:
+    """After a power cut the order in which things come back does not matter."""
+    tier = Tier.NATIONAL
+    async with before_the_database(installation, tier) as (proxy, far):
+        proxy.go_away()
+        with installation.workers(**far) as workers:
+            await waiting(installation, workers[tier], "consuming.paused")
+            await flow(installation, parts=1)
+            proxy.flow()
+            await waiting(installation, workers[tier], "worker.started")
+            await installation.settled()
+            codes = await terminated(workers)
+
+    assert [0, 0, 0] == codes
     await proved(installation)

@@ -13,7 +13,7 @@ import aio_pika
 import pytest
 
 from jukinet_mq import telemetry
-from jukinet_mq.broker.connection import Connection, Link, supervise
+from jukinet_mq.broker.connection import Connection, Link, connect, supervise, translated
 from jukinet_mq.broker.consuming import BatchConsumer
 from jukinet_mq.broker.publishing import ConfirmingPublisher
 from jukinet_mq.clock import utc_now
@@ -147,6 +147,41 @@ async def test_cut_connection_is_rebuilt_at_once(
             await listener.consuming.wait()
         await say(queue, b"after")
         await until(lambda: listener.got == [b"after"])
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_connection_cut_at_any_byte_of_its_handshake_is_tried_again(
+    far: Link, proxy: Proxy, queue: aio_pika.abc.AbstractQueue, in_order: bool
+) -> None:
+    """Wherever the bytes end, it is the broker's absence and nothing else; then it succeeds."""
+    proxy.in_order = in_order
+    outcomes = set()
+    for after in range(1, 1_500, 17):
+        proxy.cut_after = after
+        try:
+            connection = await connect(far, far.urls[0])
+        except BrokerUnavailableError:
+            outcomes.add("away")
+        else:
+            outcomes.add("up")
+            await connection.close()
+    proxy.cut_after = None
+    proxy.go_away()
+    for _ in range(50):
+        with pytest.raises(BrokerUnavailableError):
+            await connect(far, far.urls[0])
+    proxy.flow()
+    async with supervised(far) as listener:
+        await say(queue, b"after")
+        await until(lambda: listener.got == [b"after"])
+
+    assert {"away", "up"} == outcomes
+
+
+def test_connection_ended_before_its_first_frame_is_absence() -> None:
+    """What aiormq raises then, at times, is no error of its family; it ended a worker once."""
+    with pytest.raises(BrokerUnavailableError), translated("connecting"):
+        raise StopAsyncIteration
 
 
 async def test_state_changes_are_said_once_not_per_try(
