@@ -173,8 +173,6 @@ def _worker(
     nodes: Sequence[NodeCode],
     relays: Sequence[NodeCode] | None,
 ) -> Worker:
-    verifier = Verifier(room.directory, room.trusting.snapshot, room.trusting.keyring.sealing_keys)
-    room.trusting.verifiers.append(verifier)
     post = Post(
         tier=room.tier,
         link=link(given, login),
@@ -183,10 +181,21 @@ def _worker(
         in_flight=IN_FLIGHT[room.tier],
         chores=list(_chores(room, relays)),
     )
-    work = Workplace(room.publisher)
-    desk = Desk(room.database, room.directory, verifier, HANDLERS[room.tier], work,
-                repeats=REPEATS.get(room.tier, {}))  # fmt: skip
-    return Worker(post, desk)
+    return Worker(post, desk(room))
+
+
+def desk(room: Room) -> Desk:
+    """Return what a tier's pipeline works with; it learns of every later refresh of trust."""
+    verifier = Verifier(room.directory, room.trusting.snapshot, room.trusting.keyring.sealing_keys)
+    room.trusting.verifiers.append(verifier)
+    return Desk(
+        room.database,
+        room.directory,
+        verifier,
+        HANDLERS[room.tier],
+        Workplace(room.publisher),
+        repeats=REPEATS.get(room.tier, {}),
+    )
 
 
 def _chores(room: Room, nodes: Sequence[NodeCode] | None) -> Iterator[Chore]:

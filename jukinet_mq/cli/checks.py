@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -82,15 +82,18 @@ def _fix(layer: str) -> str:
 
 
 def _settings(given: Settings) -> Finding:
+    """A machine need not serve every tier, but one."""
+    here = [tier for tier in Tier if _has(given, tier)]
     missing = [
         name
         for name, value in (
             ("JUKINET_AMQP_URL", given.amqp_url),
             ("JUKINET_MANAGEMENT_URL", given.management_url),
-            *((f"JUKINET_{t.name}_DATABASE_URL", _url(given, t)) for t in Tier),
         )
         if value is None
     ]
+    if not here:
+        missing += [f"JUKINET_{tier.name}_DATABASE_URL" for tier in Tier]
     if missing:
         return Finding(
             "settings",
@@ -98,11 +101,9 @@ def _settings(given: Settings) -> Finding:
             said=f"not set, and no private services run here: {', '.join(missing)}",
             fix="run `jukinet services up`, or set them",
         )
-    return Finding("settings", ok=True, said=f"broker and three databases; home {given.home}")
-
-
-def _url(given: Settings, tier: Tier) -> str | None:
-    return given.database_url(tier) if _has(given, tier) else None
+    served = "all three tiers" if len(here) == len(Tier) else f"only the {', '.join(here)} tier"
+    said = f"broker, and databases of {served}; home {given.home}"
+    return Finding("settings", ok=True, said=said)
 
 
 def _has(given: Settings, tier: Tier) -> bool:
@@ -217,13 +218,25 @@ async def _credentials(given: Settings) -> Finding:
     """Log in to the broker's AMQP port as one of ours, with the password on file."""
     from jukinet_mq import app
     from jukinet_mq.broker.connection import connect
-    from jukinet_mq.topology.build import DEFAULT_CENTRES
 
-    login = DEFAULT_CENTRES[0].name
+    login = _login(given)
     link = app.link(given, login)
     connection = await connect(link, link.urls[0])
     await connection.close()
     return Finding("credentials", ok=True, said=f"{login} is let in")
+
+
+def _login(given: Settings) -> str:
+    """Return a login of what is served here whose password is on file, a centre's first."""
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.topology.build import DEFAULT_CENTRES
+    from jukinet_mq.topology.credentials import load
+
+    tiers = {centre.name: centre.hosts for centre in DEFAULT_CENTRES}
+    tiers |= {node.code: node.tier for node in directory().nodes()}
+    served = [tier for tier in Tier if _has(given, tier)]
+    passwords = load(given.credentials)
+    return next((n for n, t in tiers.items() if n in passwords and t in served), next(iter(tiers)))
 
 
 async def _trust(given: Settings, tier: Tier) -> Finding:
@@ -252,10 +265,18 @@ async def _trust(given: Settings, tier: Tier) -> Finding:
             said=f"{len(nodes):,} of {wanted:,} keys are enrolled and valid",
             fix="run `jukinet trust init`, or `jukinet trust enrol NODE CERT`",
         )
-    soon = min(key.valid_until for key in valid) - now
+    last: dict[tuple[str, str], datetime] = {}
+    for key in valid:  # What was rolled may end: its successor is there.
+        last[key.node, key.use] = max(key.valid_until, last.get((key.node, key.use), now))
+    soon = min(last.values()) - now
     if soon < ENDS_WITHIN:
         said = f"a key ends in {soon.days} days"
-        return Finding(layer, ok=False, said=said, fix="let its node make a new one, and enrol it")
+        return Finding(
+            layer,
+            ok=False,
+            said=said,
+            fix="run `jukinet trust rotate`, or have its node make a new one and enrol it",
+        )
     return Finding(layer, ok=True, said=f"{len(nodes):,} keys enrolled and valid")
 
 

@@ -22,7 +22,8 @@ USAGE: Final = 2
 
 EXIT_CODES: Final[dict[int, str]] = {
     0: "It is done.",
-    FOUND_SOMETHING: "`doctor` or `check` found something; or who read the output went away.",
+    FOUND_SOMETHING: "`doctor` or `check` found something; not all that was replayed went well; or "
+    "who read the output went away.",
     USAGE: "The command line cannot be understood; nothing was done.",
     65: "Refused: the input is wrong, or nothing has this id. With bulk input: some lines were "
     "refused, the others went through.",

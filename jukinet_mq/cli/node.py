@@ -110,7 +110,7 @@ def _print(node: Node, parent: Node | None, queue: str, condition: Condition) ->
     if counts is not None:
         facts += [
             ("outbox waiting", _waiting(counts)),
-            ("inbox pending", counts.inbox_pending),
+            ("inbox pending", _pending(counts)),
             ("parked", counts.parked),
             ("in quarantine", counts.quarantined),
             ("numbers missing", counts.gaps),
@@ -128,6 +128,13 @@ def _waiting(counts: NodeCounts) -> str:
         return "0"
     oldest = terminal.moment(counts.outbox_oldest)
     return f"{counts.outbox_waiting:,}, the oldest since {oldest}"
+
+
+def _pending(counts: NodeCounts) -> str:
+    if counts.inbox_next_due is None:
+        return "0"
+    due = terminal.moment(counts.inbox_next_due)
+    return f"{counts.inbox_pending:,}, the next try at {due}"
 
 
 async def _condition(node: Node) -> Condition:

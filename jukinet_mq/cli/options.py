@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 import typer
@@ -65,3 +65,44 @@ OlderThan = Annotated[
     str | None,
     typer.Option(metavar="AGE", help="Only what is older than, for example, 15m, 2h or 7d."),
 ]
+NewerThan = Annotated[
+    str | None,
+    typer.Option(metavar="AGE", help="Only what is newer than, for example, 15m, 2h or 7d."),
+]
+Kind = Annotated[str | None, typer.Option(help="Of this kind.")]
+Sender = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="From this node.", autocompletion=complete_node),
+]
+
+
+def read_ages(
+    older_than: str | None, newer_than: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """Return before and after which instant a thing must have happened."""
+    from jukinet_mq.clock import utc_now
+
+    now = utc_now()
+    older, newer = read_span(older_than), read_span(newer_than)
+    if older is not None and newer is not None and older >= newer:
+        raise typer.BadParameter("nothing is older and newer than that")
+    return now - older if older is not None else None, now - newer if newer is not None else None
+
+
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N/s", help="At most so many, for example 50/s, 600/min or 5000/h; default: all."
+    ),
+]
+_RATE: Final = re.compile(r"(?P<count>\d{1,7})\s*/\s*(?P<unit>s|m|min|h)")
+
+
+def read_rate(text: str | None) -> float | None:
+    """Read how many a second, such as `50/s`, `600/min` or `5000/h`."""
+    if text is None:
+        return None
+    found = _RATE.fullmatch(text.strip())
+    if found is None or not int(found["count"]):
+        raise typer.BadParameter(f"{text!r} is no rate; write for example 50/s, 600/min, 5000/h")
+    return int(found["count"]) / _SECONDS[found["unit"]]

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import asdict
+from collections import defaultdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
-from jukinet_mq.cli.reasons import meaning_of
+from jukinet_mq.cli import options, quarantine_view, running, terminal
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
     from jukinet_mq.config import Settings
-    from jukinet_mq.store.desk import QuarantineCause, Quarantined, QuarantineFilter
+    from jukinet_mq.store.quarantine import (
+        PastVerdict,
+        QuarantineCause,
+        Quarantined,
+        QuarantineFilter,
+    )
 
 HELP = """
 Deliveries that are not what they claim to be, or of which nobody can tell.
@@ -25,12 +30,66 @@ Deliveries that are not what they claim to be, or of which nobody can tell.
 They are held with their reason and never acted upon. What is shown of them are claims of
 whoever sent them. Their content is not shown; --save writes it to a file for an investigation.
 
-    $ jukinet quarantine list --reason signature_mismatch
+When the cause has passed (a key is enrolled, a clock is right), `replay` makes every check anew:
+what is good now is kept as if it came now, the rest stays.
+
+    $ jukinet quarantine list --reason key_unknown
     $ jukinet quarantine show prefecture/12
+    $ jukinet quarantine replay --reason key_unknown
+    $ jukinet quarantine replay --reason key_unknown --why "key enrolled" --apply
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
 _ID: Final = re.compile(r"(?P<tier>municipality|prefecture|national)/(?P<position>[0-9]{1,18})")
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TIER/NUMBER", help="As `quarantine list` names them."),
+]
+Reason = Annotated[str | None, typer.Option(help="Held for this reason.")]
+Kind = Annotated[str | None, typer.Option(help="That claim to be of this kind.")]
+Sender = Annotated[
+    str | None, typer.Option(metavar="LOGIN", help="Brought by this login of the broker.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which deliveries an operator has named."""
+
+    tiers: list[Tier] | None
+    ids: list[str] | None
+    node: str | None
+    reason: str | None
+    kind: str | None
+    sender: str | None
+    older_than: str | None
+    newer_than: str | None
+
+    @property
+    def names_something(self) -> bool:
+        """Whether anything but the tier was named."""
+        return any(
+            (self.ids, self.node, self.reason, self.kind, self.sender, self.older_than,
+             self.newer_than)
+        )  # fmt: skip
+
+    def filters(self, given: Settings) -> dict[Tier, QuarantineFilter]:
+        """Return what is wanted of each tier's store; with ids, only of the tiers they name."""
+        from jukinet_mq.store.quarantine import QuarantineFilter
+
+        before, after = options.read_ages(self.older_than, self.newer_than)
+        positions: defaultdict[Tier, list[int]] = defaultdict(list)
+        for one in self.ids or ():
+            tier, position = _read_id(one)
+            positions[tier].append(position)
+        tiers = [t for t in positions if not self.tiers or t in self.tiers] if self.ids else None
+        return {
+            tier: QuarantineFilter(
+                positions.get(tier), self.node, self.reason, self.kind, self.sender, before, after
+            )
+            for tier in (running.tiers_of(given, self.tiers) if tiers is None else tiers)
+        }
 
 
 @app.command("list")
@@ -38,23 +97,20 @@ def list_(
     *,
     tier: options.Tiers = None,
     node: options.NodeOption = None,
-    reason: Annotated[str | None, typer.Option(help="Held for this reason.")] = None,
-    sender: Annotated[
-        str | None, typer.Option(metavar="LOGIN", help="Brought by this login of the broker.")
-    ] = None,
+    reason: Reason = None,
+    kind: Kind = None,
+    sender: Sender = None,
     older_than: options.OlderThan = None,
+    newer_than: options.NewerThan = None,
     limit: Annotated[int, typer.Option(min=1, help="Deliveries to show per tier.")] = 20,
     as_json: options.Json = False,
 ) -> None:
     """List what is held, by cause and the latest of it one by one."""
-    from jukinet_mq.clock import utc_now
-    from jukinet_mq.store.desk import QuarantineFilter
-
     given = running.settings()
-    age = options.read_span(older_than)
-    wanted = QuarantineFilter(node, reason, sender, None if age is None else utc_now() - age)
+    choice = Choice(tier, None, node, reason, kind, sender, older_than, newer_than)
     found = {
-        one: running.run(_read(given, one, wanted, limit)) for one in running.tiers_of(given, tier)
+        one: running.run(read(given, one, wanted, limit))
+        for one, wanted in choice.filters(given).items()
     }
     if as_json:
         terminal.print_json(
@@ -68,7 +124,7 @@ def list_(
         )
         return
     for one, (causes, held) in found.items():
-        _print(one, causes, held)
+        quarantine_view.print_tier(one, causes, held)
 
 
 @app.command()
@@ -83,35 +139,51 @@ def show(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Show what is known of one delivery, and what to do about it; never its content."""
-    match = _ID.fullmatch(delivery)
-    if match is None:
-        raise typer.BadParameter(f"{delivery!r} is none; write for example prefecture/12")
-    tier, position = Tier(match["tier"]), int(match["position"])
-    held, content = running.run(_read_one(running.settings(), tier, position))
+    """Show what is known of one delivery, and what was decided about it; never its content."""
+    tier, position = _read_id(delivery)
+    held, past, content = running.run(_read_one(running.settings(), tier, position))
     if as_json:
-        terminal.print_json(_facts(tier, held))
+        terminal.print_json({**_facts(tier, held), "history": [asdict(p) for p in past]})
     else:
-        terminal.print_facts(
-            [
-                ("delivery", f"{tier}/{held.position}"),
-                ("at node", terminal.node_label(held.node)),
-                ("held at", held.held_at),
-                ("reason", terminal.styled(held.reason, "red")),
-                ("meaning", meaning_of(held.reason)),
-                ("explanation", held.explanation),
-                ("login", held.login and terminal.node_label(held.login)),
-                ("exchange", held.exchange),
-                ("routing key", held.routing_key),
-                ("claims id", held.message_id),
-                ("claims kind", held.kind),
-                ("size", f"{held.size:,} bytes"),
-                ("SHA-256", held.digest.hex()),
-                ("arrivals", held.arrivals),
-            ]
-        )
+        quarantine_view.print_one(tier, held, past)
     if save is not None:
         _save(save, content)
+
+
+@app.command()
+def history(
+    ids: Ids = None,
+    *,
+    tier: options.Tiers = None,
+    node: options.NodeOption = None,
+    reason: Reason = None,
+    kind: Kind = None,
+    sender: Sender = None,
+    operator: Annotated[str | None, typer.Option(metavar="NAME", help="Decided by.")] = None,
+    older_than: options.OlderThan = None,
+    newer_than: options.NewerThan = None,
+    limit: Annotated[int, typer.Option(min=1, help="Decisions to show per tier.")] = 50,
+    as_json: options.Json = False,
+) -> None:
+    """Show what was replayed or discarded: by whom, when, why, and with what outcome."""
+    given = running.settings()
+    choice = Choice(tier, ids, node, reason, kind, sender, older_than, newer_than)
+    found = {
+        one: running.run(_past(given, one, wanted, operator, limit))
+        for one, wanted in choice.filters(given).items()
+    }
+    if as_json:
+        terminal.print_json({one: [asdict(p) for p in past] for one, past in found.items()})
+        return
+    for one, past in found.items():
+        quarantine_view.print_history(one, past)
+
+
+def _read_id(text: str) -> tuple[Tier, int]:
+    match = _ID.fullmatch(text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is none; write for example prefecture/12")
+    return Tier(match["tier"]), int(match["position"])
 
 
 def _save(path: Path, content: bytes) -> None:
@@ -124,55 +196,43 @@ def _save(path: Path, content: bytes) -> None:
     terminal.console(stderr=True).print(f"wrote {len(content):,} bytes to {path}")
 
 
-def _print(tier: Tier, causes: list[QuarantineCause], held: list[Quarantined]) -> None:
-    total = sum(cause.deliveries for cause in causes)
-    if not total:
-        terminal.say(f"[green]✓[/] {tier}: nothing is in quarantine")
-        return
-    terminal.print_table(
-        ["reason", "from", "deliveries", "arrivals", "nodes", "oldest", "newest"],
-        [
-            (c.reason, c.sender and terminal.node_label(c.sender), c.deliveries, c.arrivals,
-             c.nodes, c.oldest, c.newest)
-            for c in causes
-        ],
-        title=f"{tier}: {total:,} in quarantine, by cause",
-        right=["deliveries", "arrivals", "nodes"],
-    )  # fmt: skip
-    terminal.print_table(
-        ["delivery", "held at", "at node", "from", "claims kind", "reason", "size"],
-        [
-            (f"{tier}/{d.position}", d.held_at, terminal.node_label(d.node),
-             d.login and terminal.node_label(d.login), d.kind, d.reason, d.size)
-            for d in held
-        ],
-        title=f"{tier}: the latest {len(held)}",
-        right=["size"],
-    )  # fmt: skip
-
-
 def _facts(tier: Tier, held: Quarantined) -> dict[str, object]:
     return {"id": f"{tier}/{held.position}", "tier": tier, **asdict(held)}
 
 
-async def _read(
+async def read(
     given: Settings, tier: Tier, wanted: QuarantineFilter, limit: int
 ) -> tuple[list[QuarantineCause], list[Quarantined]]:
-    from jukinet_mq.store import desk
+    """Return what is held, by cause and the latest one by one."""
+    from jukinet_mq.store import quarantine
 
     async with running.open_database(given, tier) as db, db.transaction() as tx:
-        return await desk.quarantine_causes(tx, wanted), await desk.quarantined(
-            tx, wanted, limit=limit
+        return (
+            await quarantine.causes(tx, wanted),
+            await quarantine.held(tx, wanted, limit=limit),
         )
 
 
-async def _read_one(given: Settings, tier: Tier, position: int) -> tuple[Quarantined, bytes]:
-    from jukinet_mq.store import desk
+async def _read_one(
+    given: Settings, tier: Tier, position: int
+) -> tuple[Quarantined, list[PastVerdict], bytes]:
+    from jukinet_mq.store import quarantine
 
+    wanted = quarantine.QuarantineFilter(positions=[position])
     async with running.open_database(given, tier) as db, db.transaction() as tx:
-        found = await desk.quarantined(tx, desk.QuarantineFilter(), position=position)
+        found = await quarantine.held(tx, wanted, limit=1, ended_too=True)
         if not found:
             raise UnknownEventError(
-                f"{tier}/{position} is not in quarantine; see `jukinet quarantine list`"
+                f"{tier}/{position} was never in quarantine; see `jukinet quarantine list`"
             )
-        return found[0], await desk.quarantined_bytes(tx, position)
+        past = await quarantine.history(tx, wanted, limit=1_000)
+        return found[0], past, await quarantine.content(tx, position)
+
+
+async def _past(
+    given: Settings, tier: Tier, wanted: QuarantineFilter, operator: str | None, limit: int
+) -> list[PastVerdict]:
+    from jukinet_mq.store import quarantine
+
+    async with running.open_database(given, tier) as db, db.transaction() as tx:
+        return await quarantine.history(tx, wanted, operator=operator, limit=limit)

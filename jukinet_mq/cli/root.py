@@ -14,14 +14,16 @@ from jukinet_mq.cli import (
     doctor,
     inject,
     node,
-    parked,
-    quarantine,
+    parked_decisions,
+    quarantine_decisions,
     reference,
+    resend,
+    retries,
     schema,
     services,
     status,
     topology,
-    trust,
+    trust_rotation,
     worker,
 )
 from jukinet_mq.cli.prose import reflow
@@ -45,8 +47,9 @@ Or step by step, on private servers that leave this machine as it was:
 """
 
 EPILOG = """
-Exit codes: 0 done · 1 doctor found something · 2 command line not understood · 65 input refused
-· 70 unexpected · 75 not now, try again · 76 not trusted · 78 installation wrong · 130 interrupted
+Exit codes: 0 done · 1 something was found, or did not go well · 2 command line not understood
+· 65 input refused · 70 unexpected · 75 not now, try again · 76 not trusted
+· 78 installation wrong · 130 interrupted
 
 Settings: JUKINET_HOME (default .jukinet), JUKINET_AMQP_URL, JUKINET_MANAGEMENT_URL,
 JUKINET_<TIER>_DATABASE_URL, JUKINET_LOG_LEVEL. What is not set, private services fill in.
@@ -89,15 +92,17 @@ app.add_typer(bench.app, name="bench", rich_help_panel=SHOW)
 app.add_typer(services.app, name="services", rich_help_panel=INSTALL)
 app.add_typer(db.app, name="db", rich_help_panel=INSTALL)
 app.add_typer(topology.app, name="topology", rich_help_panel=INSTALL)
-app.add_typer(trust.app, name="trust", rich_help_panel=INSTALL)
+app.add_typer(trust_rotation.app, name="trust", rich_help_panel=INSTALL)
 app.add_typer(schema.app, name="schema", rich_help_panel=INSTALL)
 app.command("doctor", rich_help_panel=INSTALL)(doctor.doctor)
 app.command("worker", rich_help_panel=OPERATE)(worker.worker)
 app.add_typer(inject.app, name="inject", rich_help_panel=OPERATE)
 app.command("status", rich_help_panel=OPERATE)(status.status)
+app.command("resend", rich_help_panel=OPERATE)(resend.resend)
 app.add_typer(node.app, name="node", rich_help_panel=OPERATE)
-app.add_typer(parked.app, name="parked", rich_help_panel=OPERATE)
+app.add_typer(retries.app, name="retries", rich_help_panel=OPERATE)
+app.add_typer(parked_decisions.app, name="parked", rich_help_panel=OPERATE)
 app.add_typer(check.app, name="check", rich_help_panel=OPERATE)
-app.add_typer(quarantine.app, name="quarantine", rich_help_panel=OPERATE)
+app.add_typer(quarantine_decisions.app, name="quarantine", rich_help_panel=OPERATE)
 app.add_typer(reference.app, name="reference", hidden=True)
 reflow(app)

@@ -27,6 +27,7 @@ node makes its own keys, and the others enrol its certificate.
 
     $ jukinet trust init
     $ jukinet trust enrol 131016 131016.cert.pem --ca authority.pem
+    $ jukinet trust rotate 131016 --apply
     $ jukinet trust revoke --node 131016 --apply
 """
 
@@ -47,14 +48,7 @@ def init(node: options.NodesOption = None, tier: options.Tiers = None) -> None:
     now = utc_now()
     with terminal.console(stderr=True).status(f"making keys of {len(wanted):,} nodes ..."):
         issued = pki.init(given.trust, wanted, now=now)
-        ca = pki.read_ca(given.trust / "ca.cert.pem", at=now)
-        keys = [
-            key
-            for one in wanted
-            for key in pki.read_certificates(
-                pki.certificate_path(given.trust, one.code), ca, at=now
-            )
-        ]
+        keys = certified(given, wanted, now)
     terminal.say(
         f"[green]✓[/] keys of {len(issued.made):,} nodes made, of {len(issued.kept):,} kept, in "
         f"{terminal.escape(given.trust)}"
@@ -65,7 +59,7 @@ def init(node: options.NodesOption = None, tier: options.Tiers = None) -> None:
             "[yellow]![/] no database is configured, so nothing is enrolled. Run `jukinet services "
             "up` and `jukinet db upgrade`, then this again."
         )
-    running.run(_enrol_all(given, tiers, keys))
+    running.run(enrol_all(given, tiers, keys))
 
 
 @app.command()
@@ -99,7 +93,7 @@ def enrol(
                 f"{certificate} names node {key.node}, not {wanted.code}; ask {wanted.code} for "
                 "its own certificate"
             )
-    running.run(_enrol_all(given, running.tiers_of(given, tier), keys))
+    running.run(enrol_all(given, running.tiers_of(given, tier), keys))
 
 
 @app.command()
@@ -186,7 +180,20 @@ def _with_superiors(codes: Sequence[str] | None) -> list[Node]:
     return list(wanted.values())
 
 
-async def _enrol_all(given: Settings, tiers: Iterable[Tier], keys: Sequence[EnrolledKey]) -> None:
+def certified(given: Settings, nodes: Sequence[Node], now: datetime) -> list[EnrolledKey]:
+    """Return the keys of these nodes that the authority has certified and that are not over."""
+    from jukinet_mq.trust import pki
+
+    ca = pki.read_ca(given.trust / "ca.cert.pem", at=now)
+    return [
+        key
+        for one in nodes
+        for key in pki.read_certificates(pki.certificate_path(given.trust, one.code), ca, at=now)
+    ]
+
+
+async def enrol_all(given: Settings, tiers: Iterable[Tier], keys: Sequence[EnrolledKey]) -> None:
+    """Enrol *keys* in the trust stores of *tiers*, and say so."""
     from jukinet_mq.nodes import directory
     from jukinet_mq.store import trust as store
     from jukinet_mq.trust.store import check_enrolment

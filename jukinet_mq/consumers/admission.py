@@ -80,4 +80,4 @@ def _hold(arrival: Arrival, deliveries: Sequence[Delivery], error: UntrustedErro
     brought = str(arrival.carried_by or header.id)
     delivery = next(d for d in deliveries if d.message_id == brought and d.node == arrival.node)
     error.facts.update(header=header)
-    return Held(delivery.carrying(arrival.envelope.signed), error)
+    return Held(delivery.carrying(arrival.envelope.signed), error, arrival.carried_by)

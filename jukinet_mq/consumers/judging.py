@@ -10,7 +10,7 @@ from uuid import UUID
 from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope, digest_of
 from jukinet_mq.errors import RejectedError, SenderMismatchError, UntrustedError
 from jukinet_mq.messages import IdentityForward
-from jukinet_mq.nodes import NATIONAL_NODE, Directory, NodeCode
+from jukinet_mq.nodes import NATIONAL_NODE, Directory, Node, NodeCode
 from jukinet_mq.routing import Plane
 from jukinet_mq.store.inbox import Arrival, Key
 from jukinet_mq.store.quarantine import Held
@@ -56,16 +56,41 @@ def _unwrap(
     prefecture = directory.node(forward.header.sender)
     for original in body.originals:
         signed = original.encode()
-        try:
-            envelope = verifier.verify_original(
-                signed, forwarded_by=prefecture, node=NATIONAL_NODE, at=at
-            )
-        except (UntrustedError, RejectedError) as error:
-            judgement.held.append(Held(delivery.carrying(signed), error))
-        else:
-            judgement.arrivals.append(
-                Arrival(delivery.node, envelope, carried_by=forward.header.id)
-            )
+        _judge_original(
+            delivery.carrying(signed), forward.header.id, prefecture, verifier, judgement, at=at
+        )
+
+
+def judge_original(
+    delivery: Delivery, carried_by: UUID, verifier: Verifier, directory: Directory, *, at: datetime
+) -> Judgement:
+    """Verify an original alone that the forward *carried_by* had brought, and was held.
+
+    What carried the forward was proved when the forward was kept: its login is its prefecture.
+    """
+    judgement = Judgement()
+    prefecture = directory.node(delivery.user_id or "")
+    _judge_original(delivery, carried_by, prefecture, verifier, judgement, at=at)
+    return judgement
+
+
+def _judge_original(
+    delivery: Delivery,
+    carried_by: UUID,
+    prefecture: Node,
+    verifier: Verifier,
+    judgement: Judgement,
+    *,
+    at: datetime,
+) -> None:
+    try:
+        envelope = verifier.verify_original(
+            delivery.signed, forwarded_by=prefecture, node=NATIONAL_NODE, at=at
+        )
+    except (UntrustedError, RejectedError) as error:
+        judgement.held.append(Held(delivery, error, carried_by))
+    else:
+        judgement.arrivals.append(Arrival(delivery.node, envelope, carried_by=carried_by))
 
 
 def answerable(held: Held) -> tuple[Key, bytes] | None:

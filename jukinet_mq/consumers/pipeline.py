@@ -11,14 +11,14 @@ from jukinet_mq import telemetry
 from jukinet_mq.consumers.admission import Admitted, admit
 from jukinet_mq.consumers.answering import answer
 from jukinet_mq.consumers.handling import Outcome, handle
-from jukinet_mq.consumers.judging import judge
+from jukinet_mq.consumers.judging import Judgement, judge
 from jukinet_mq.consumers.results import Handlers, Workplace
 from jukinet_mq.envelope import Delivery, Header
 from jukinet_mq.errors import ConflictingEnvelopeError, RejectedError, SequenceReuseError
 from jukinet_mq.nodes import Directory
 from jukinet_mq.routing import Plane
 from jukinet_mq.store import inbox, sequences
-from jukinet_mq.store.database import Database
+from jukinet_mq.store.database import Database, Transaction
 from jukinet_mq.store.inbox import Arrival
 from jukinet_mq.store.quarantine import Held
 from jukinet_mq.store.sequences import Source
@@ -66,15 +66,26 @@ async def keep(deliveries: Sequence[Delivery], desk: Desk) -> Tally:
     started = time.perf_counter()
     judged = judge(deliveries, desk.verifier, desk.directory, at=desk.database.clock())
     async with desk.database.transaction() as tx:
-        admitted = await admit(tx, judged, deliveries)
-        await inbox.archive(tx, admitted.news)
-        outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
-        await handle(tx, _once(admitted.handled), desk.repeats, desk.work)
-        await answer(tx, admitted, outcomes)
-        await sequences.note(tx, [*_numbers(admitted.news), *_refused(admitted.held)])
+        admitted, outcomes = await take(tx, judged, deliveries, desk)
     tally = Tally(len(admitted.news), len(admitted.duplicates), len(admitted.held), outcomes)
     _tell(deliveries, admitted, tally, seconds=time.perf_counter() - started)
     return tally
+
+
+async def take(
+    tx: Transaction, judged: Judgement, deliveries: Sequence[Delivery], desk: Desk
+) -> tuple[Admitted, list[Outcome]]:
+    """Take what was judged through the steps that write: admit, archive, handle, answer, note.
+
+    The last step locks the counters of the pairs concerned: call this last in a transaction.
+    """
+    admitted = await admit(tx, judged, deliveries)
+    await inbox.archive(tx, admitted.news)
+    outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
+    await handle(tx, _once(admitted.handled), desk.repeats, desk.work)
+    await answer(tx, admitted, outcomes)
+    await sequences.note(tx, [*_numbers(admitted.news), *_refused(admitted.held)])
+    return admitted, outcomes
 
 
 def _numbers(news: Sequence[Arrival]) -> list[tuple[Source, int]]:

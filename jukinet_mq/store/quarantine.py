@@ -1,54 +1,252 @@
-"""What is not trusted, held for a person with its reason."""
+"""What is not trusted, held for a person with its reason, and what the person decides."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+import orjson
 
 from jukinet_mq.envelope import SIZE_MAX, Delivery, digest_of
 from jukinet_mq.errors import JukinetError
+from jukinet_mq.nodes import NodeCode
 from jukinet_mq.store.database import Transaction
+from jukinet_mq.store.parked import Span
 
 CLAIM_LENGTH_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A delivery and why it is not trusted."""
+    """A delivery and why it is not trusted.
+
+    Attributes:
+        carried_by: The forward whose original the bytes are; what carried them is then what
+            carried the forward.
+    """
 
     delivery: Delivery
     error: JukinetError
+    carried_by: UUID | None = None
 
 
 async def hold(tx: Transaction, held: Held) -> None:
-    """Hold one delivery; the same bytes for the same reason are counted, not held again.
+    """Hold one delivery; the same delivery for the same reason is counted, not held again.
 
     At most 256 KiB of the bytes are kept, so that a flood of huge ones fills no disk; size and
     digest are of the whole.
     """
     delivery = held.delivery
+    claims = (
+        delivery.user_id, delivery.routing_key, delivery.exchange, delivery.message_id,
+        delivery.type, delivery.content_type,
+    )  # fmt: skip
+    login, routing_key, exchange, message_id, kind, content_type = kept = tuple(map(_claim, claims))
     await tx.execute(
         "quarantine/hold",
         delivery.node,
         digest_of(delivery.signed),
         held.error.reason,
         str(held.error),
-        _claim(delivery.user_id),
-        _claim(delivery.routing_key) or "",
-        delivery.exchange,
-        _claim(delivery.message_id),
-        _claim(delivery.type),
-        _sender_of(delivery),
+        login,
+        routing_key or "",
+        exchange or "",
+        message_id,
+        kind,
+        login,
+        content_type,
+        held.carried_by,
+        hashlib.sha256(orjson.dumps([*kept, held.carried_by and str(held.carried_by)])).digest(),
+        kept == claims and len(delivery.signed) <= SIZE_MAX,
         len(delivery.signed),
         delivery.signed[:SIZE_MAX],
         tx.at,
     )
 
 
-def _sender_of(delivery: Delivery) -> str | None:
-    return _claim(delivery.user_id)
-
-
 def _claim(text: str | None) -> str | None:
     """Return what a stranger wrote as far as it may be stored: bounded, without NUL."""
     return None if text is None else text[:CLAIM_LENGTH_MAX].replace("\0", "�")
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineFilter:
+    """Which deliveries in quarantine; what is None lets everything through.
+
+    Attributes:
+        kind: With or without its version.
+        before: Held, or for the history decided about, before this instant.
+        after: The same at this instant or later.
+    """
+
+    positions: list[int] | None = None
+    node: str | None = None
+    reason: str | None = None
+    kind: str | None = None
+    sender: str | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A delivery in quarantine; `sender`, `kind` and `message_id` are claims, not facts.
+
+    Attributes:
+        whole: Bytes and properties are held as they came, so they can be verified again.
+    """
+
+    position: int
+    node: str
+    digest: bytes
+    held_at: datetime
+    reason: str
+    explanation: str
+    login: str | None
+    routing_key: str
+    exchange: str
+    message_id: str | None
+    kind: str | None
+    sender: str | None
+    size: int
+    arrivals: int
+    carried_by: UUID | None
+    whole: bool
+    ended_at: datetime | None
+    ended_how: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineCause:
+    """What lies in quarantine for one reason from one sender, who may be unknown."""
+
+    reason: str
+    sender: str | None
+    deliveries: int
+    arrivals: int
+    nodes: int
+    oldest: datetime
+    newest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A delivery locked for a decision, as the broker had handed it over."""
+
+    position: int
+    reason: str
+    delivery: Delivery
+    carried_by: UUID | None
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of one delivery that was verified again, or was discarded.
+
+    Attributes:
+        outcome: `kept_before`: the very envelope had come in another way meanwhile.
+        reason: Why it is still not trusted.
+        text: The same for a person.
+    """
+
+    position: int
+    outcome: Literal["accepted", "kept_before", "refused", "discarded"]
+    reason: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PastVerdict:
+    """A decision of the past about a delivery that was `held_for` a reason."""
+
+    position: int
+    node: str
+    held_for: str
+    message_id: str | None
+    kind: str | None
+    sender: str | None
+    held_at: datetime
+    decided_at: datetime
+    outcome: str
+    reason: str | None
+    operator: str
+    explanation: str
+
+
+async def held(
+    tx: Transaction, wanted: QuarantineFilter, *, limit: int, ended_too: bool = False
+) -> list[Quarantined]:
+    """Return up to *limit* deliveries in quarantine, the latest first.
+
+    With *ended_too*, those whose positions are named are returned when they are ended, too.
+    """
+    rows = await tx.fetch("quarantine/held", *astuple(wanted), ended_too, limit)
+    return [Quarantined(**row) for row in rows]
+
+
+async def causes(tx: Transaction, wanted: QuarantineFilter) -> list[QuarantineCause]:
+    """Return what lies in quarantine by cause, the most frequent first."""
+    return [QuarantineCause(**row) for row in await tx.fetch("quarantine/causes", *astuple(wanted))]
+
+
+async def content(tx: Transaction, position: int) -> bytes:
+    """Return the bytes that are held, at most 256 KiB of a larger delivery."""
+    [row] = await tx.fetch("quarantine/bytes", position)
+    return bytes(row["bytes"])
+
+
+async def newest(tx: Transaction) -> int:
+    """Return the position of the newest delivery: what is held later lies after it."""
+    [row] = await tx.fetch("quarantine/newest")
+    return int(row["position"])
+
+
+async def take(tx: Transaction, wanted: QuarantineFilter, *, span: Span, limit: int) -> list[Taken]:
+    """Lock up to *limit* open deliveries of *span* until the transaction ends, in their order."""
+    rows = await tx.fetch("quarantine/take", *astuple(wanted), *span, limit)
+    return [
+        Taken(
+            r["position"],
+            r["reason"],
+            Delivery(
+                node=NodeCode(r["node"]),
+                signed=r["bytes"],
+                exchange=r["exchange"],
+                routing_key=r["routing_key"],
+                user_id=r["login"],
+                message_id=r["message_id"],
+                type=r["kind"],
+                content_type=r["content_type"],
+                received_at=r["held_at"],
+            ),
+            r["carried_by"],
+            r["whole"],
+        )
+        for r in rows
+    ]
+
+
+async def decide(
+    tx: Transaction, verdicts: Sequence[Verdict], *, operator: str, explanation: str
+) -> None:
+    """Write down what came of these, by whom and why; all but the refused ones are ended.
+
+    Their rows must be locked by `take` in this transaction.
+    """
+    if not verdicts:
+        return
+    rows = [(v.position, v.outcome, v.reason) for v in verdicts]
+    await tx.execute("quarantine/decide", *zip(*rows, strict=True), tx.at, operator, explanation)
+
+
+async def history(
+    tx: Transaction, wanted: QuarantineFilter, *, operator: str | None = None, limit: int
+) -> list[PastVerdict]:
+    """Return decisions of the past, the latest first."""
+    rows = await tx.fetch("quarantine/history", *astuple(wanted), operator, limit)
+    return [PastVerdict(**row) for row in rows]

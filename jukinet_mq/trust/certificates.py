@@ -22,18 +22,21 @@ def read_certificates(path: Path, ca: x509.Certificate, *, at: datetime) -> list
     Args:
         path: PEM, one certificate or more.
         ca: The authority, from `read_ca`.
-        at: The clock's instant; a certificate whose time is over is refused. One whose time
-            is still to come is not: that is how a key is rolled.
+        at: The clock's instant; certificates whose time is over are left out, and refused
+            where there is no other. One whose time is still to come is taken: that is how a
+            key is rolled.
 
     Raises:
         ConfigurationError: No certificates can be read there.
-        UntrustedSignerError: Not issued by *ca*, over, or not of the form that it issues.
+        UntrustedSignerError: Not issued by *ca*, all over, or not of the form that it issues.
     """
     try:
         certificates = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path}: no certificates in PEM can be read: {error}") from None
-    return [_enrolled(certificate, ca, path, at=at) for certificate in certificates]
+    # What was rolled stays beside its successor, until after its own time.
+    present = [c for c in certificates if at < c.not_valid_after_utc] or certificates
+    return [_enrolled(certificate, ca, path, at=at) for certificate in present]
 
 
 def read_ca(path: Path, *, at: datetime) -> x509.Certificate:

@@ -79,7 +79,7 @@ def known_kind(claim: Claim) -> Kind:
         raise UnknownKindError(
             f"envelope {header.id} is of a kind or version that is not in the catalogue: "
             f"{envelope.type_name(header.kind, header.version)[:80]}. If the sender runs a newer "
-            "release, upgrade this node and replay."
+            "release, upgrade this node and run `jukinet quarantine replay --reason kind_unknown`."
         )
     expected = (
         envelope.schema_urn(kind.name, kind.version),

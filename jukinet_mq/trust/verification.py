@@ -190,7 +190,7 @@ class Verifier:
             raise UnknownKeyError(
                 f"envelope {header.id} is signed with key {kid}, which is not enrolled. If node "
                 f"{header.sender} made a new key, run `jukinet trust enrol {header.sender} CERT` "
-                "and replay; if not, open an incident."
+                "and `jukinet quarantine replay --reason key_unknown`; if not, open an incident."
             )
         if signer.node != header.sender:
             raise UntrustedSignerError(
@@ -208,7 +208,8 @@ class Verifier:
                 f"envelope {header.id} of {header.time:%Y-%m-%dT%H:%M:%SZ} is signed with key "
                 f"{kid}, but node {signer.node} is enrolled with it from "
                 f"{signer.valid_from:%Y-%m-%d} until {signer.valid_until:%Y-%m-%d}. If it rolled "
-                f"its key, run `jukinet trust enrol {signer.node} CERT` and replay."
+                f"its key, run `jukinet trust enrol {signer.node} CERT` and then "
+                "`jukinet quarantine replay --reason signer_untrusted`."
             )
         return signer
 
@@ -258,7 +259,7 @@ class Verifier:
             raise ClockSkewError(
                 f"envelope {said.header.id} is dated {ahead.total_seconds():.0f} s ahead of this "
                 f"clock; at most {self._skew_max.total_seconds():.0f} s are allowed. Check both "
-                "nodes' clocks, then replay."
+                "nodes' clocks, then run `jukinet quarantine replay --reason time_in_future`."
             )
 
     def _believe(self, said: _Statement, *, node: NodeCode, digest: bytes) -> VerifiedEnvelope:
@@ -295,7 +296,8 @@ class Verifier:
             raise WrongReadersError(
                 f"envelope {header.id} is sealed to {', '.join(nodes)}; the law has it sealed to "
                 f"exactly {', '.join(sorted(lawful))}. If a sealing key is new, enrol it and "
-                "replay; if a reader has no right, open an incident."
+                "run `jukinet quarantine replay --reason seal_wrong_readers`; if a reader has no "
+                "right, open an incident."
             )
 
     def _open(self, sealed: sealing.SealedBody, *, node: NodeCode) -> bytes:
@@ -305,5 +307,6 @@ class Verifier:
                 return key.open(sealed)
         raise UnopenableSealError(
             f"the body is sealed to a key of node {node} whose private part is not here. "
-            f"Restore the node's key file, then replay."
+            "Restore the node's key file, then run `jukinet quarantine replay --reason "
+            "seal_unopenable`, or `jukinet parked replay` if it was parked."
         )

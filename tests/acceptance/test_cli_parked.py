@@ -15,9 +15,9 @@ from uuid_utils.compat import uuid7
 
 from jukinet_mq.clock import utc_now
 from jukinet_mq.nodes import Tier
-from jukinet_mq.store import desk
+from jukinet_mq.store import parked
 from jukinet_mq.store.database import Database
-from jukinet_mq.store.desk import Decision, ParkedFilter
+from jukinet_mq.store.parked import Decision, EnvelopeFilter
 from tests.fixtures.installation import CHIYODA, TOKYO, Installation
 
 INBOX = """
@@ -90,7 +90,7 @@ async def test_parked_envelope_is_shown_without_its_content(installation: Instal
     assert 0 == shown.returncode, shown.stderr
     for said in (str(message_id), "body_malformed", "A body does not meet its kind's schema"):
         assert said in shown.stdout
-    assert f"jukinet parked replay {message_id} --apply" in shown.stdout
+    assert f"jukinet parked replay {message_id} --why TEXT --apply" in shown.stdout
 
 
 async def test_replay_is_dry_until_applied_and_remembers_who_and_why(
@@ -141,13 +141,13 @@ async def test_discarded_envelope_is_answered_and_stays_parked(installation: Ins
 async def test_of_two_operators_one_decides(installation: Installation, second: str) -> None:
     """Both see the same envelopes; each envelope is decided about once, by one of them."""
     ids = [await park(installation, reason="contested") for _ in range(20)]
-    wanted = ParkedFilter(ids=ids)
+    wanted = EnvelopeFilter(ids=ids)
 
     async def decide(how: Any, operator: str) -> set[UUID]:
         url = installation.databases[Tier.PREFECTURE].worker_url
         async with Database(url) as database, database.transaction() as tx:
-            chosen = await desk.parked(tx, wanted)
-            ended = await desk.decide(tx, chosen, Decision(how, operator, "contested"))
+            chosen = await parked.envelopes(tx, wanted, limit=100)
+            ended = await parked.decide(tx, chosen, Decision(how, operator, "contested"))
         return {one.message_id for one in ended}
 
     first, other = await asyncio.gather(decide("replayed", "hanako"), decide(second, "taro"))

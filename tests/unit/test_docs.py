@@ -213,7 +213,7 @@ def test_every_command_that_the_program_advises_is_one(source: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "jukinet trust rotate 131016",
+        "jukinet trust rotat 131016",
         "jukinet parked replay --force",
         "jukinet trust show",
         "jukinet db",

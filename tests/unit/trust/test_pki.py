@@ -248,6 +248,20 @@ def test_an_expired_certificate_is_not_enrolled(root: Path) -> None:
         pki.read_certificates(path, ca, at=NOW + YEAR)
 
 
+def test_an_expired_certificate_beside_its_successor_is_left_out(root: Path) -> None:
+    """A rolled key's file can be enrolled after the old key's time; only the new keys are."""
+    node = directory().node(CHIYODA)
+    pki.rotate(root, [node], now=NOW + timedelta(days=300))
+    ca = pki.read_ca(root / "ca.cert.pem", at=NOW)
+
+    both = pki.read_certificates(pki.certificate_path(root, CHIYODA), ca, at=NOW)
+    later = pki.read_certificates(pki.certificate_path(root, CHIYODA), ca, at=NOW + YEAR)
+
+    assert 4 == len(both)
+    assert 2 == len(later)
+    assert {key.valid_until for key in later} == {key.valid_until for key in both[:2]}
+
+
 def test_a_certificate_under_another_nodes_name_is_refused(root: Path) -> None:
     """A file named for Chiyoda cannot hold Tokyo's certificate."""
     path = pki.certificate_path(root, CHIYODA)

@@ -1,4 +1,5 @@
--- Open parkings, the oldest first. A filter that is null lets everything through.
+-- Open parkings in the order of their parking, after one position and up to another. A filter
+-- that is null lets everything through.
 SELECT p.position, p.message_id, p.node, p.sender, p.parked_at, p.reason, p.attempts,
        i.recipient, i.plane, i.kind, i.version, i.sequence, i.event_id, i.event_time, i.kept_at,
        i.carried_by
@@ -11,5 +12,7 @@ WHERE p.ended_at IS NULL
   AND ($4::text IS NULL OR i.kind = $4)
   AND ($5::text IS NULL OR p.sender = $5)
   AND ($6::timestamptz IS NULL OR p.parked_at < $6)
-ORDER BY p.parked_at, p.position
-LIMIT $7
+  AND ($7::timestamptz IS NULL OR p.parked_at >= $7)
+  AND p.position > $8 AND p.position <= $9
+ORDER BY p.position
+LIMIT $10

@@ -1,4 +1,4 @@
--- Open parkings by cause, the most frequent first; filters as in parked.sql.
+-- Open parkings by cause, the most frequent first; filters as in open.sql.
 SELECT p.reason, i.kind, count(*) AS envelopes, count(DISTINCT p.node) AS nodes,
        min(p.parked_at) AS oldest, max(p.parked_at) AS newest
 FROM parked AS p
@@ -10,5 +10,6 @@ WHERE p.ended_at IS NULL
   AND ($4::text IS NULL OR i.kind = $4)
   AND ($5::text IS NULL OR p.sender = $5)
   AND ($6::timestamptz IS NULL OR p.parked_at < $6)
+  AND ($7::timestamptz IS NULL OR p.parked_at >= $7)
 GROUP BY p.reason, i.kind
 ORDER BY envelopes DESC, p.reason, i.kind

@@ -1,0 +1,110 @@
+"""`jukinet trust rotate`: new keys beside the old ones."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli.trust import app, certified, enrol_all
+from jukinet_mq.nodes import Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jukinet_mq.config import Settings
+    from jukinet_mq.nodes import Node
+
+__all__ = ["app"]
+
+LEARNT_WITHIN: Final = timedelta(seconds=30)
+"""Workers read their trust stores every 20 seconds; a key that begins earlier is not believed."""
+
+
+@app.command()
+def rotate(
+    node: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CODE", help="Whose keys.", autocompletion=options.complete_node),
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every node whose keys are here.")
+    ] = False,
+    begin_in: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help="When the new keys begin: everybody must have enrolled them by then.",
+        ),
+    ] = "5m",
+    tier: options.Tiers = None,
+    apply: options.Apply = False,
+) -> None:
+    """Give nodes new keys beside their old ones, and enrol them in the trust stores.
+
+    Uses the authority under JUKINET_HOME/trust. Until the new keys begin, the old ones sign and are
+    sealed to; afterwards what is under way under them is still good. A node whose new keys have
+    not begun yet keeps those, so after an interruption the same command goes on.
+    """
+    from jukinet_mq.clock import utc_now
+
+    if bool(node) is everything:
+        raise typer.BadParameter("name nodes by their CODE, or say --all")
+    delay = options.read_span(begin_in) or timedelta()
+    if delay < LEARNT_WITHIN:
+        raise typer.BadParameter("workers learn of new keys within 20 seconds: say 30s or more")
+    given = running.settings()
+    now = utc_now()
+    wanted = _with_keys(given) if everything else running.nodes_of(node or [])
+    rolled = {one.code for one in wanted if _is_rolled(given, one, now)}
+    due = [one for one in wanted if one.code not in rolled]
+    if not apply:
+        for one in due:
+            terminal.say(f"would give new keys to {terminal.node_label(one.code)}")
+        for code in sorted(rolled):
+            terminal.say(f"{terminal.node_label(code)} has new keys that have not begun yet")
+        terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
+        return
+    _rotate(given, wanted, due, now, delay=delay, tiers=tier)
+
+
+def _rotate(
+    given: Settings,
+    wanted: Sequence[Node],
+    due: Sequence[Node],
+    now: datetime,
+    *,
+    delay: timedelta,
+    tiers: Sequence[Tier] | None,
+) -> None:
+    from jukinet_mq.trust import pki
+
+    with terminal.console(stderr=True).status(f"making keys of {len(due):,} nodes ..."):
+        pki.rotate(given.trust, due, now=now, activation_delay=delay)
+        keys = certified(given, wanted, now)
+    terminal.say(
+        f"[green]✓[/] new keys of {len(due):,} nodes made, of {len(wanted) - len(due):,} kept; the "
+        f"last begin at {terminal.moment(max(key.valid_from for key in keys))}"
+    )
+    enrolling = [t for t in Tier if running.has_database(given, t) and (not tiers or t in tiers)]
+    running.run(enrol_all(given, enrolling, keys))
+    if elsewhere := [t for t in Tier if t not in enrolling]:
+        terminal.say(
+            f"[yellow]![/] not enrolled in the {', '.join(elsewhere)} tier, whose database is not "
+            "configured here: give its operators the new .cert.pem files, for `jukinet trust "
+            "enrol`, before then"
+        )
+
+
+def _is_rolled(given: Settings, node: Node, now: datetime) -> bool:
+    return any(key.valid_from > now for key in certified(given, [node], now))
+
+
+def _with_keys(given: Settings) -> list[Node]:
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.trust import pki
+
+    return [n for n in directory().nodes() if pki.key_path(given.trust, n.code).exists()]
