@@ -111,27 +111,40 @@ async def drained(country: Country) -> None:
 async def test_fifty_operators_with_overlapping_selections_replay_each_once(
     country: Country,
 ) -> None:
-    """Whoever comes first decides; nobody else's replay touches the same envelope (G11)."""
+    """Whoever comes first decides, and whoever is killed midway leaves the rest to others (G11)."""
     handler = await parked_in(country, 300)
     everything = [one.message_id for one in await _open(country)]
     database = country.databases[Tier.PREFECTURE]
+    done: dict[str, list[UUID]] = {f"operator-{number}": [] for number in range(52)}
 
-    async def operate(number: int) -> list[UUID]:
-        ids = [] if number % 3 == 0 else everything[number * 4 : number * 4 + 100]
-        wanted = EnvelopeFilter(ids=ids or None)
+    async def operate(number: int, *, dies: bool) -> None:
+        mine = done[f"operator-{number}"]
+
+        def tell(batch: Sequence[ParkedEnvelope]) -> None:
+            mine.extend(one.message_id for one in batch)
+            if dies and mine:
+                raise CrashError
+
+        ids = None if number % 3 == 0 else everything[number * 4 : number * 4 + 100]
         decision = Decision("replayed", f"operator-{number}", "all at once")
-        return [e.message_id for e in await replayed(database, wanted, decision, batch_max=20)]
+        pace = Pace(batch_max=4)
+        await decide_parked(database, EnvelopeFilter(ids=ids), decision, pace=pace, tell=tell)
 
-    done = await asyncio.gather(*(operate(number) for number in range(50)))
+    ends = await asyncio.gather(
+        *(operate(number, dies=True) for number in range(50)), return_exceptions=True
+    )
+    await operate(51, dies=False)
     handler.result = Done()
     await drained(country)
 
-    assert sorted(everything) == sorted(one for some in done for one in some)
+    assert {CrashError, type(None)} >= {type(end) for end in ends}
+    assert CrashError in {type(end) for end in ends}
+    assert sorted(everything) == sorted(one for some in done.values() for one in some)
     assert [("replayed", 300)] == await country.fetch(Tier.PREFECTURE, ENDS)
     assert [("done", 300)] == await country.fetch(Tier.PREFECTURE, STATES)
     assert sorted(everything) == sorted(handler.handled)
-    by = {(o.message_id, o.operator) for o in await history(country)}
-    assert {(m, f"operator-{n}") for n, some in enumerate(done) for m in some} == by
+    by = {(p.message_id, p.operator) for p in await history(country)}
+    assert {(one, operator) for operator, some in done.items() for one in some} == by
 
 
 async def test_replay_that_is_killed_between_batches_is_resumed_by_the_same_command(
@@ -539,6 +552,32 @@ async def test_fifty_operators_release_each_delivery_once(country: Country) -> N
     assert {"accepted"} == {one.outcome for one in verdicts}
     assert [(60,)] == await country.fetch(Tier.PREFECTURE, REGISTER)
     assert [(60,)] == await country.fetch(Tier.PREFECTURE, "SELECT count(*) FROM register_history")
+
+
+async def test_every_filter_narrows_what_of_the_quarantine_is_replayed(country: Country) -> None:
+    """Number, reason, kind, login, node and age each leave out what they do not name."""
+    await unknown_key(country, 1)
+    country.later(hours=2)
+    body = update(2).model_copy(update={"area_code": HAKODATE})
+    other = await country.say(HAKODATE, HOKKAIDO, body)
+    await country.hand_over([tampered(delivery(other, HOKKAIDO, country.now, type="other.v1"))])
+    an_hour_ago = country.now - timedelta(hours=1)
+    old, new = sorted(one.position for one in await _held(country))
+
+    for wanted, expected in (
+        (QuarantineFilter(positions=[new]), [new]),
+        (QuarantineFilter(reason="signature_mismatch"), [new]),
+        (QuarantineFilter(kind="other"), [new]),
+        (QuarantineFilter(kind="identity-update"), [old]),
+        (QuarantineFilter(kind="identity-update.v1"), [old]),
+        (QuarantineFilter(kind="identity"), []),
+        (QuarantineFilter(sender=HAKODATE), [new]),
+        (QuarantineFilter(node=HOKKAIDO), [new]),
+        (QuarantineFilter(after=an_hour_ago), [new]),
+        (QuarantineFilter(before=an_hour_ago), [old]),
+    ):
+        verdicts = await released(country, wanted=wanted, apply=False)
+        assert expected == [one.position for one in verdicts], wanted
 
 
 async def test_handling_that_fails_after_a_release_is_retried(country: Country) -> None:
