@@ -17,6 +17,15 @@ demo: servers ## Run the main job, all 47 prefectures and 1,741 municipalities, 
 test: tests-ready ## Run all tests against private servers of their own
 	$(RUN) pytest $(ARGS)
 
+# SEED repeats a run; SCENARIO: random (for MINUTES), crash-points, storm, outage, backlog.
+MINUTES ?= 10
+SEED ?=
+SCENARIO ?= random
+
+.PHONY: chaos
+chaos: tests-ready ## Break everything at random and count: make chaos MINUTES=10 SEED=7 SCENARIO=random
+	$(RUN) python -m tests.chaos --minutes $(MINUTES) --scenario $(SCENARIO) $(if $(SEED),--seed $(SEED))
+
 .PHONY: test-rabbitmq-4
 test-rabbitmq-4: tests-ready ## Run the integration and acceptance tests against RabbitMQ 4.3 (root)
 	scripts/rabbitmq-4 .jukinet/rabbitmq-4

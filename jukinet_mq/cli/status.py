@@ -170,18 +170,24 @@ def _print_way(way: Journey) -> None:
         f"[bold]{said.kind}[/] {said.message_id}  {terminal.node_label(said.sender)} → "
         f"{terminal.node_label(said.recipient)}  [dim]number {said.sequence}[/]"
     )
-    begun = next((step.at for step in way.steps if step.at is not None), None)
     table = Table.grid(padding=(0, 2))
     for step in way.steps:
-        later = None if begun is None or step.at is None else step.at - begun
         table.add_row(
             Text.from_markup(f"  {_MARKS[step.state]} {step.what}"),
             terminal.node_label(step.node),
             "" if step.at is None else terminal.moment(step.at),
-            Text("" if not later else f"+{terminal.span(later)}", style="dim"),
+            Text(later(way, step), style="dim"),
             Text(_why(step), style="red" if step.state == "failed" else "yellow"),
         )
     terminal.console().print(table)
+
+
+def later(way: Journey, step: Step) -> str:
+    """Say how long after the first step another one was; two nodes' clocks may disagree."""
+    begun = next((one.at for one in way.steps if one.at is not None), None)
+    if begun is None or step.at is None or step.at == begun:
+        return ""
+    return f"+{terminal.span(step.at - begun)}" if step.at > begun else "clocks differ"
 
 
 def _why(step: Step) -> str:

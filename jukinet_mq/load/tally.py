@@ -95,7 +95,8 @@ def _clock(kind: KindTally, one: Published, duty: Duty, row: Handled) -> None:
     ended = row.handled_at if duty.opens else row.kept_at
     if ended is None:
         return
-    seconds = (ended - one.published_at).total_seconds()
+    # The two instants are two clocks': what is kept before it was published took no time.
+    seconds = max(0.0, (ended - one.published_at).total_seconds())
     if duty.keeper == one.recipient:
         kind.delays.append(seconds)
     elif duty.keeper == NATIONAL_NODE:

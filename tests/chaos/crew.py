@@ -24,7 +24,7 @@ from tests.fixtures.proxy import Proxy
 DOOMED_SHARE = 0.4
 """Of the workers that are started while there is chaos, those that carry a deadly step in them."""
 PASSAGES_MAX = 6
-BATCH_MAX = 500
+BATCH_MAX = 2_000
 RESIDENTS = 900_000
 TRIES_SECONDS_MAX = 300.0
 
