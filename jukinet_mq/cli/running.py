@@ -67,7 +67,21 @@ def run_fast(work: Coroutine[object, object, _T]) -> _T:
 
     telemetry.configure(level="warning", as_json=False)
     quiet_libraries()
+    collect_garbage_rarely()
     return uvloop.run(work)
+
+
+def collect_garbage_rarely() -> None:
+    """Spare a process that makes many short-lived objects the search through its long-lived ones.
+
+    What is loaded by now stays: the directory, the catalogue, the schemas. Batches free their
+    objects by reference counting; only cycles wait for a collection.
+    """
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def has_database(given: Settings, tier: Tier) -> bool:

@@ -72,7 +72,9 @@ async def _serve(given: Settings, tier: Tier, codes: Sequence[NodeCode] | None) 
     from jukinet_mq import app
 
     async with app.open_room(given, tier, patient=True) as room:
-        await _until_stopped(app.workers(given, room, codes))
+        workers = app.workers(given, room, codes)
+        running.collect_garbage_rarely()
+        await _until_stopped(workers)
 
 
 async def _until_stopped(workers: Sequence[Worker]) -> None:
