@@ -67,7 +67,7 @@ async def test_due_time_is_visible_and_a_restart_changes_nothing_about_it(
     assert (1, 12, "handler_failed") == (
         envelope["attempts"], envelope["tries_max"], envelope["reason"]
     )  # fmt: skip
-    assert "1, the next try at" in shown.stdout
+    assert ", the next try at" in shown.stdout
     await installation.fetch(
         Tier.PREFECTURE, "UPDATE inbox SET due_at = now() WHERE event_id = $1", UUID(event)
     )
