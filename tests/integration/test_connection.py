@@ -25,7 +25,7 @@ from tests.fixtures.proxy import Proxy, proxied
 from tests.fixtures.virtual_hosts import VirtualHost
 from tests.integration.test_relay import draft
 
-HEARTBEAT = timedelta(seconds=1)
+HEARTBEAT = timedelta(seconds=2)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import aio_pika
 import aiormq
+import psutil
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
@@ -94,21 +94,30 @@ async def test_subset_is_applied_twice_without_a_difference(client: ManagementCl
 
 
 async def test_nation_is_applied_in_time(services: Endpoints) -> None:
-    """1,790 queues, 3,674 bindings and 1,792 logins stand in under 30 s, and check in under 5 s.
+    """1,790 queues, 3,674 bindings and 1,792 logins stand in under 30 s of two cores.
+
+    Counted in the broker's processor time, which other work on the machine does not lengthen;
+    on idle cores 15 s pass on RabbitMQ 3.10 and 22 s on 4.3.
 
     In `/`, which no other test uses: it goes with the broker, since RabbitMQ needs more than a
     minute to delete that many queues.
     """
     nation = build(directory())
     async with ManagementClient.open(services.management_url) as client:
-        begun = time.perf_counter()
+        begun = processor_seconds(services)
         assert [] == await apply(client, nation, PASSWORDS)
-        applied = time.perf_counter()
+        applied = processor_seconds(services)
         assert [] == await check(client, nation)
-        checked = time.perf_counter()
+        checked = processor_seconds(services)
 
-    assert applied - begun < 30
-    assert checked - applied < 5
+    assert applied - begun < 2 * 30
+    assert checked - applied < 2 * 5
+
+
+def processor_seconds(services: Endpoints) -> float:
+    """Return how much processor time the broker has used so far."""
+    used = psutil.Process(services.pids["rabbitmq"]).cpu_times()
+    return used.user + used.system
 
 
 async def _drop_queue(client: ManagementClient) -> None:
