@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from jukinet_mq.envelope import VerifiedEnvelope
 from jukinet_mq.nodes import NodeCode
+from jukinet_mq.store import archive as store_archive
+from jukinet_mq.store.archive import Copy
 from jukinet_mq.store.database import Transaction
 
 
@@ -101,20 +103,16 @@ async def known(tx: Transaction, keys: Sequence[Key]) -> dict[Key, Known]:
     }
 
 
-_ARCHIVE_COLUMNS: Final = ("message_id", "node", "sender", "kept_at", "digest", "signed")
-
-
 async def archive(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
     """Keep the signed bytes of news, unchanged."""
-    await tx.copy(
-        "archive",
-        _ARCHIVE_COLUMNS,
+    await store_archive.add(
+        tx,
         [
-            (a.envelope.header.id, a.node, a.envelope.header.sender, tx.at, a.envelope.digest,
-             a.envelope.signed)
+            Copy(e.header.id, a.node, e.header.sender, e.digest, e.signed)
             for a in arrivals
+            for e in (a.envelope,)
         ],
-    )  # fmt: skip
+    )
 
 
 async def settle(tx: Transaction, endings: Sequence[Ending]) -> None:

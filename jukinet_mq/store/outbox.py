@@ -15,6 +15,8 @@ import asyncpg
 from jukinet_mq.envelope import Header, SignedEnvelope
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.routing import Plane, RoutingKey
+from jukinet_mq.store import archive
+from jukinet_mq.store.archive import Copy
 from jukinet_mq.store.database import Transaction
 
 SHARDS: Final = 16
@@ -61,7 +63,6 @@ async def give_sequences(tx: Transaction, wanted: Counter[Pair]) -> Mapping[Pair
     return given
 
 
-_ARCHIVE_COLUMNS: Final = ("message_id", "node", "sender", "kept_at", "digest", "signed")
 _OUTBOX_COLUMNS: Final = (
     "message_id", "event_id", "node", "recipient", "plane", "kind", "version", "sequence",
     "event_time", "published_at", "shard",
@@ -70,11 +71,10 @@ _OUTBOX_COLUMNS: Final = (
 
 async def add(tx: Transaction, envelopes: Sequence[SignedEnvelope]) -> None:
     """Archive *envelopes* and put them in line for the relay, in the order given."""
-    await tx.copy(
-        "archive",
-        _ARCHIVE_COLUMNS,
+    await archive.add(
+        tx,
         [
-            (e.header.id, e.header.sender, e.header.sender, tx.at, e.digest, e.signed)
+            Copy(e.header.id, e.header.sender, e.header.sender, e.digest, e.signed)
             for e in envelopes
         ],
     )
