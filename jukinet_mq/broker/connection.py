@@ -25,6 +25,7 @@ from aio_pika.abc import AbstractConnection as Connection
 from jukinet_mq import telemetry
 from jukinet_mq.broker.liveness import Session, run_watched
 from jukinet_mq.errors import BrokerAccessError, BrokerUnavailableError
+from jukinet_mq.pausing import pause
 
 __all__ = ["Connection", "Link", "connect", "supervise", "translated"]
 
@@ -159,8 +160,7 @@ async def _connect_at_last(
 
 def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
     async def sleep(seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), seconds)
+        await pause(timedelta(seconds=seconds), stop=stop)
 
     return sleep
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Final, NamedTuple
 
 from jukinet_mq import telemetry
 from jukinet_mq.messages import RECEIPTS_MAX, Receipt, ReceiptLevel, ReceiptNotice
 from jukinet_mq.nodes import NodeCode
+from jukinet_mq.pausing import pause
 from jukinet_mq.producers.publisher import Draft, Publisher
 from jukinet_mq.store import receipts
 from jukinet_mq.store.database import Database, Transaction
@@ -70,8 +70,7 @@ async def run_issuer(
         if issued.receipts == 0:
             await wait()
         elif issued.receipts < DUE_MAX:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), linger(issued.envelopes).total_seconds())
+            await pause(linger(issued.envelopes), stop=stop)
 
 
 def linger(envelopes: int) -> timedelta:

@@ -21,6 +21,7 @@ from jukinet_mq.consumers.receipts import run_issuer
 from jukinet_mq.consumers.retrying import retry_due
 from jukinet_mq.errors import DatabaseUnavailableError
 from jukinet_mq.nodes import NodeCode, Tier
+from jukinet_mq.pausing import pause
 from jukinet_mq.producers.relay import run_relay
 from jukinet_mq.store.listening import Bell
 
@@ -150,8 +151,7 @@ class Worker:
     async def _come_round(self, chore: Chore) -> None:
         while not self._stop.is_set():
             await self._patiently(chore.run)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), chore.every.total_seconds())
+            await pause(chore.every, stop=self._stop)
 
     async def _patiently(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do *work*; while the database is away, wait for it and do it again.

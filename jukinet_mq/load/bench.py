@@ -46,7 +46,7 @@ from jukinet_mq.producers.events import read_event
 from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
-LOOK_EVERY: Final = timedelta(seconds=3)
+LOOK_EVERY: Final = timedelta(seconds=5)
 SINGLES_FIRST: Final = 5
 """Not counted: the first ones open connections."""
 SINGLE_WITHIN: Final = timedelta(seconds=20)

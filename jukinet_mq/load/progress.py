@@ -19,7 +19,7 @@ from jukinet_mq.store.database import Database
 from jukinet_mq.store.proof import Books, Mark, Progress
 
 LOOK_EVERY: Final = timedelta(seconds=0.3)
-LOOK_SHARE_MAX: Final = 0.2
+LOOK_SHARE_MAX: Final = 0.05
 """Counting takes no more than this share of the time, however large the books have grown."""
 STALLED_AFTER: Final = timedelta(seconds=45)
 UNDER_WAY: Final = ("outbox_waiting", "inbox_pending", "receipts_due", "filings_waiting")
