@@ -84,7 +84,7 @@ def drafts_of(event: CertainEvent, directory: Directory, at: datetime) -> list[D
             bodies = _card_move_out(event, directory)
         case _:
             assert_never(event)
-    return _drafts(event, time, bodies)
+    return _drafts(event, time, bodies, at=at)
 
 
 def completed(
@@ -135,7 +135,7 @@ def completed(
         family_register_notice_needed=event.family_register_notice_needed,
         certificate_id=certificate_id,
     )
-    return _drafts(event, time_of(event, filed_at), [*bodies, (event.former, notice)])
+    return _drafts(event, time_of(event, filed_at), [*bodies, (event.former, notice)], at=at)
 
 
 def request_of(event: CardMoveInFiled, reason: RequestReason, at: datetime) -> Draft:
@@ -148,7 +148,7 @@ def request_of(event: CardMoveInFiled, reason: RequestReason, at: datetime) -> D
         new_area_code=event.new_area_code,
         filed_on=event.filed_on,
     )
-    return _drafts(event, time_of(event, at), [(event.former, body)])[0]
+    return _drafts(event, time_of(event, at), [(event.former, body)], at=at)[0]
 
 
 def certificate_of(event: CardMoveOutFiled) -> MoveOutCertificate:
@@ -226,9 +226,19 @@ def _departure_of(event: CardMoveOutFiled, person: CertifiedPerson) -> IdentityU
     )
 
 
-def _drafts(event: Filed, time: datetime, bodies: list[tuple[NodeCode, Body]]) -> list[Draft]:
+def _drafts(
+    event: Filed, time: datetime, bodies: list[tuple[NodeCode, Body]], *, at: datetime
+) -> list[Draft]:
     return [
-        Draft(sender=event.node, recipient=recipient, body=body, time=time, event_id=event.event_id)
+        Draft(
+            sender=event.node,
+            recipient=recipient,
+            body=body,
+            time=time,
+            event_id=event.event_id,
+            # What has waited for its certificate keeps the instant of its filing.
+            dated_here=event.occurred_at is None and time == at,
+        )
         for recipient, body in bodies
     ]
 

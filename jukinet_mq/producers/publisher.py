@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from jukinet_mq.nodes import Directory, NodeCode
 from jukinet_mq.routing import RoutingKey
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Transaction
-from jukinet_mq.store.outbox import Pair
+from jukinet_mq.store.outbox import Given, Pair
 from jukinet_mq.trust.sealing import seal
 from jukinet_mq.trust.signing import SigningKey
 from jukinet_mq.trust.store import TrustStore
@@ -32,6 +32,8 @@ class Draft:
         time: Instant of the business event, aware UTC: what orders a resident's updates.
         event_id: The business event; several drafts of one event share it.
         id: The envelope's id, fixed here: every retry and resend carries the same.
+        dated_here: The event named no instant, so `time` is that of publishing; it then never
+            lies before what the pair has dated so before, even if the clock was set back.
     """
 
     sender: NodeCode
@@ -40,6 +42,7 @@ class Draft:
     time: datetime
     event_id: UUID = field(default_factory=uuid7)
     id: UUID = field(default_factory=uuid7)
+    dated_here: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -103,9 +106,14 @@ class Publisher:
         today = today_in_japan(tx.at)
         for draft in drafts:
             self.check(draft, today=today)
-        given = await outbox.give_sequences(tx, Counter(d.pair for d in drafts))
-        numbers: Mapping[Pair, Iterator[int]] = {pair: iter(n) for pair, n in given.items()}
-        envelopes = [self._sign(d, sequence=next(numbers[d.pair]), at=tx.at) for d in drafts]
+        given = await outbox.give_sequences(
+            tx, Counter(d.pair for d in drafts), dated={d.pair for d in drafts if d.dated_here}
+        )
+        numbers: Mapping[Pair, Iterator[int]] = {p: iter(g.numbers) for p, g in given.items()}
+        envelopes = [
+            self._sign(_dated(d, given[d.pair]), sequence=next(numbers[d.pair]), at=tx.at)
+            for d in drafts
+        ]
         await outbox.add(tx, envelopes)
         return envelopes
 
@@ -139,3 +147,9 @@ class Publisher:
         trust = self._trust()
         readers = readers_of(kind, self._directory.node(recipient), self._directory)
         return seal(content, [trust.sealing_key(reader, at) for reader in readers])
+
+
+def _dated(draft: Draft, given: Given) -> Draft:
+    if not draft.dated_here or given.latest is None or given.latest <= draft.time:
+        return draft
+    return replace(draft, time=given.latest)

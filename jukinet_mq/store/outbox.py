@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -43,11 +43,29 @@ def shard_of(node: str, recipient: str) -> int:
     return zlib.crc32(f"{node}>{recipient}".encode()) % SHARDS
 
 
-async def give_sequences(tx: Transaction, wanted: Counter[Pair]) -> Mapping[Pair, range]:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a pair's counter gives.
+
+    Attributes:
+        numbers: The next ones, without a gap.
+        latest: The instant of what names none itself: the transaction's, or just after the one
+            given last where the clock was set back since. None where nothing was to be dated.
+    """
+
+    numbers: range
+    latest: datetime | None
+
+
+async def give_sequences(
+    tx: Transaction, wanted: Counter[Pair], *, dated: Collection[Pair] = ()
+) -> Mapping[Pair, Given]:
     """Give each pair its next numbers; the caller's transaction must publish all of them.
 
     The pairs' counters stay locked until the transaction ends: that is what makes the order of
     numbers the order of commits.
+
+    *dated* are the pairs with something that names no instant itself.
     """
     rows = await tx.fetch(
         "sequences/give",
@@ -55,12 +73,26 @@ async def give_sequences(tx: Transaction, wanted: Counter[Pair]) -> Mapping[Pair
         [p.recipient for p in wanted],
         [p.plane.value for p in wanted],
         list(wanted.values()),
+        [pair in dated for pair in wanted],
+        tx.at,
     )
     given = {}
     for row in rows:
         pair = Pair(row["node"], row["recipient"], Plane(row["plane"]))
-        given[pair] = range(row["last"] - wanted[pair] + 1, row["last"] + 1)
+        numbers = range(row["last"] - wanted[pair] + 1, row["last"] + 1)
+        given[pair] = Given(numbers, row["latest"])
     return given
+
+
+async def undate(tx: Transaction, pairs: Collection[Pair]) -> None:
+    """Date what *pairs* say next by the clock again: the instants given before lay ahead."""
+    if pairs:
+        await tx.execute(
+            "sequences/undate",
+            [p.node for p in pairs],
+            [p.recipient for p in pairs],
+            [p.plane.value for p in pairs],
+        )
 
 
 _OUTBOX_COLUMNS: Final = (

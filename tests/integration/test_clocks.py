@@ -11,9 +11,12 @@ from jukinet_mq.consumers.overdue import chase
 from jukinet_mq.load.tally import tally
 from jukinet_mq.messages import ChangeReason, IdentityUpdate
 from jukinet_mq.nodes import Tier, directory
+from jukinet_mq.producers.filed import IdentityUpdateFiled
+from jukinet_mq.producers.filings import file_events
 from jukinet_mq.store import timeline
 from jukinet_mq.store.proof import read_books
 from jukinet_mq.trust.verification import SKEW_MAX
+from tests.fixtures import filing
 from tests.fixtures.country import CHIYODA, JLIS, TOKYO, Country
 from tests.integration.test_pipeline import QUARANTINED, update
 
@@ -122,3 +125,46 @@ async def test_receipts_held_while_a_clock_was_behind_come_again_when_it_is_righ
     )
     recorded = "SELECT count(*) FROM register_history"
     assert [(1,)] == await country.fetch(Tier.NATIONAL, recorded)
+
+
+async def filed(country: Country, event: IdentityUpdateFiled) -> None:
+    """File an event that names no instant, and carry what follows everywhere."""
+    async with country.databases[Tier.MUNICIPALITY].transaction() as tx:
+        await file_events(tx, country.publisher, [event])
+    await country.settle()
+
+
+DATED = "SELECT event_time FROM register_history ORDER BY recorded_at, event_time"
+
+
+async def test_update_filed_after_the_clock_was_set_back_comes_after_the_earlier_one(
+    country: Country,
+) -> None:
+    """What names no instant is never dated before what was dated here before it."""
+    first = country.now
+    await filed(country, filing.update(1))
+    country.later(minutes=1)
+    set_clock(country, Tier.MUNICIPALITY, timedelta(hours=-1))
+
+    await filed(country, filing.update(1))
+    await filed(country, filing.update(1))
+
+    moment = timedelta(microseconds=1)
+    assert [(first + n * moment,) for n in range(3)] == await country.fetch(Tier.NATIONAL, DATED)
+    [[held]] = await country.fetch(Tier.NATIONAL, "SELECT event_time FROM register")
+    assert first + 2 * moment == held
+
+
+async def test_clock_that_was_ahead_dates_by_itself_again_when_it_is_right(
+    country: Country,
+) -> None:
+    """Instants that no keeper has believed do not draw the later ones along."""
+    set_clock(country, Tier.MUNICIPALITY, timedelta(hours=1))
+    await filed(country, filing.update(1))
+    assert [(TOKYO, "time_in_future", 1)] == await country.fetch(Tier.PREFECTURE, QUARANTINED)
+    set_clock(country, Tier.MUNICIPALITY, timedelta(0))
+    country.later(minutes=1)
+
+    await filed(country, filing.update(1))
+
+    assert [(country.now,)] == await country.fetch(Tier.NATIONAL, DATED)

@@ -9,12 +9,13 @@ from typing import cast
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.results import Done, Result, Workplace
+from jukinet_mq.errors import ClockSkewError
 from jukinet_mq.messages import Receipt, ReceiptLevel, ReceiptNotice, find_kind, owed_by
 from jukinet_mq.nodes import NodeCode, directory
 from jukinet_mq.store import outbox, overdue, receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
-from jukinet_mq.store.outbox import Published
+from jukinet_mq.store.outbox import Pair, Published
 from jukinet_mq.store.receipts import ReceivedReceipt
 
 
@@ -53,6 +54,7 @@ async def receive_receipts(
         tx, [one.message_id for one, known in owed if known is not None and not one.matches]
     )
     await overdue.hear(tx, _answered(owed))
+    await outbox.undate(tx, _dated_ahead(owed))
     return [Done()] * len(arrivals)
 
 
@@ -63,6 +65,20 @@ def _answered(owed: Iterable[tuple[ReceivedReceipt, Published | None]]) -> dict[
         if known is not None and known.relayed_at is not None and one.matches:
             latest[one.keeper] = max(latest.get(one.keeper, known.relayed_at), known.relayed_at)
     return latest
+
+
+def _dated_ahead(owed: Iterable[tuple[ReceivedReceipt, Published | None]]) -> set[Pair]:
+    """Return the pairs whose keeper refuses their instants: this clock was ahead.
+
+    When it is set right, what is said next must not be dated after them.
+    """
+    return {
+        Pair(known.node, known.recipient, kind.plane)
+        for one, known in owed
+        if known is not None and one.reason == ClockSkewError.reason
+        for kind in [find_kind(known.kind, known.version)]
+        if kind is not None
+    }
 
 
 def _is_owed(one: ReceivedReceipt, known: Published) -> bool:
