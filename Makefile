@@ -6,8 +6,11 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 RUN := scripts/uv run --no-sync
-# More for pytest, for example: make test ARGS='-k seal -x'; for the demo: ARGS='--events 20000'
+# More for pytest, for example: make test ARGS='-n 0 -x -k seal'; for the demo: ARGS='--events 20000'
 ARGS ?=
+# How many processes run tests side by side. A module stays whole: its tests share servers.
+PROCESSES ?= 3
+PYTEST := $(RUN) pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo
 demo: servers ## Run the main job, all 47 prefectures and 1,741 municipalities, and prove it by counting
@@ -15,7 +18,7 @@ demo: servers ## Run the main job, all 47 prefectures and 1,741 municipalities, 
 
 .PHONY: test
 test: tests-ready ## Run all tests against private servers of their own
-	$(RUN) pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 # SEED repeats a run; SCENARIO: random (for MINUTES), crash-points, storm, outage, backlog.
 MINUTES ?= 10
@@ -30,7 +33,7 @@ chaos: tests-ready ## Break everything at random and count: make chaos MINUTES=1
 test-rabbitmq-4: tests-ready ## Run the integration and acceptance tests against RabbitMQ 4.3 (root)
 	scripts/rabbitmq-4 .jukinet/rabbitmq-4
 	JUKINET_TEST_RABBITMQ_ROOT=$(CURDIR)/.jukinet/rabbitmq-4 \
-	  $(RUN) pytest $(wildcard tests/integration tests/acceptance) $(ARGS)
+	  $(PYTEST) $(wildcard tests/integration tests/acceptance) $(ARGS)
 
 .PHONY: lint
 lint: packages ## Check style: ruff's rules and its format

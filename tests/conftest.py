@@ -15,4 +15,5 @@ pytest_plugins = [
     "tests.fixtures.installation",
     "tests.fixtures.nation",
     "tests.fixtures.own_servers",
+    "tests.fixtures.running",
 ]

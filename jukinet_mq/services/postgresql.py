@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, SIGQUIT
 from string import Template
 from typing import ClassVar
 from urllib.parse import quote
@@ -78,6 +78,7 @@ _SOCKET_PORT = 5432
 _SOCKET_PATH_BYTES_MAX = 103
 _INITDB_SECONDS_MAX = 60.0
 _PSQL_SECONDS_MAX = 30.0
+_KILL_SECONDS_MAX = 10.0
 
 
 class PostgreSQL(Server):
@@ -116,6 +117,18 @@ class PostgreSQL(Server):
             return f"postgresql://{role}:{password}@{LOOPBACK}:{self.ports['database']}/{database}"
         host = quote(str(self._sockets), safe="/")
         return f"postgresql://{role}:{password}@/{database}?host={host}&port={_SOCKET_PORT}"
+
+    def kill(self) -> None:
+        """End the server at once; it has to give back its shared memory itself.
+
+        That belongs to the machine: what a killed server has left there, nobody removes.
+        """
+        leader = self.leading_process()
+        if leader is not None:
+            # "Immediate shutdown": no checkpoint, no farewell to anybody.
+            processes.signal_all([leader], SIGQUIT)
+            processes.wait_gone([leader], _KILL_SECONDS_MAX)
+        super().kill()
 
     @property
     def _data(self) -> Path:

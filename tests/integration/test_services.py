@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import socket
 import stat
 import subprocess
@@ -23,6 +22,7 @@ from jukinet_mq.nodes import Tier
 from jukinet_mq.services import Endpoints, Services
 from jukinet_mq.services.ports import is_free
 from jukinet_mq.services.server import wait_until
+from tests.fixtures.servers import private_home
 
 START_SECONDS_MAX = 20
 MEMORY_BYTES_MAX = 450 * 1024 * 1024
@@ -31,11 +31,8 @@ MEMORY_BYTES_MAX = 450 * 1024 * 1024
 @pytest.fixture
 def own(rabbitmq_root: Path | None) -> Iterator[Services]:
     """Servers of this test alone, not started yet."""
-    path = Path(tempfile.mkdtemp(prefix="jukinet-services-"))
-    servers = Services(path / ".jukinet", rabbitmq_root=rabbitmq_root)
-    yield servers
-    servers.down(purge=True)
-    shutil.rmtree(path)
+    with private_home("services-", Path(tempfile.gettempdir())) as home:
+        yield Services(home, rabbitmq_root=rabbitmq_root)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +40,11 @@ def shared(
     rabbitmq_root: Path | None,
 ) -> Iterator[tuple[Services, Endpoints, float]]:
     """Servers that several tests look at or break, and how long their first start took."""
-    path = Path(tempfile.mkdtemp(prefix="jukinet-services-"))
-    servers = Services(path / ".jukinet", rabbitmq_root=rabbitmq_root)
-    begun = time.monotonic()
-    endpoints = servers.up()
-    yield servers, endpoints, time.monotonic() - begun
-    servers.down(purge=True)
-    shutil.rmtree(path)
+    with private_home("services-", Path(tempfile.gettempdir())) as home:
+        servers = Services(home, rabbitmq_root=rabbitmq_root)
+        begun = time.monotonic()
+        endpoints = servers.up()
+        yield servers, endpoints, time.monotonic() - begun
 
 
 async def _assert_both_usable(endpoints: Endpoints) -> None:
@@ -275,6 +270,32 @@ def test_down_leaves_no_process_and_status_says_so(own: Services) -> None:
     own.down(purge=True)
     assert not directory.exists()
     assert ["lock"] == [path.name for path in (status.home / "services").iterdir()]
+
+
+def _shared_memory_of(process: psutil.Process) -> set[str]:
+    """Return what the process has mapped and the machine would keep after its death."""
+    maps = [line.split() for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines()]
+    return {
+        f"System V segment {inode}" if path.startswith("/SYSV") else path
+        for *_, inode, path in (found[:6] for found in maps if len(found) >= 6)
+        if path.startswith(("/SYSV", "/dev/shm/"))  # noqa: S108  # as the kernel names it
+    }
+
+
+def _shared_memory() -> set[str]:
+    segments = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    objects = Path("/dev/shm").iterdir()  # noqa: S108  # where the kernel shows it
+    return {f"System V segment {line.split()[1]}" for line in segments} | set(map(str, objects))
+
+
+def test_purge_gives_back_what_the_database_shared(own: Services) -> None:
+    """Shared memory outlives a killed server, on a machine that allows some thousand pieces."""
+    mapped = _shared_memory_of(psutil.Process(own.up().pids["postgresql"]))
+
+    own.down(purge=True)
+
+    assert mapped
+    assert set() == mapped & _shared_memory()
 
 
 def _alive(process: psutil.Process) -> bool:
