@@ -20,6 +20,8 @@ import psutil
 from jukinet_mq.services.places import Account
 
 _POLL_SECONDS = 0.02
+_WITH_PROC = 'mount -t proc proc "$0/proc" && exec chroot "$@"'
+_IN_DIRECTORY = 'cd "$0" && exec "$@"'
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
@@ -36,14 +38,16 @@ class Command:
     def argv(self) -> list[str]:
         """Return the arguments, led through `chroot` where the program sees another root.
 
-        `chroot` and the shell replace themselves: the pid stays that of the program.
+        There it has a /proc of its own, which is gone with it. All that leads to the program
+        replaces itself: the pid stays that of the program.
         """
         if self.root is None:
             return list(self.arguments)
         user = self.account or Account(os.getuid(), os.getgid())
         inside = "/" + str(self.directory.relative_to(self.root))
-        enter = ["chroot", f"--userspec={user.uid}:{user.gid}", "--groups=", str(self.root)]
-        return [*enter, "/bin/sh", "-c", 'cd "$0" && exec "$@"', inside, *self.arguments]
+        see_proc = ["unshare", "--mount", "/bin/sh", "-c", _WITH_PROC, str(self.root)]
+        enter = [f"--userspec={user.uid}:{user.gid}", "--groups=", str(self.root)]
+        return [*see_proc, *enter, "/bin/sh", "-c", _IN_DIRECTORY, inside, *self.arguments]
 
     def as_user(self) -> Account | None:
         """Return whom to become before the start; `chroot` needs root and does it itself."""

@@ -37,7 +37,7 @@ default_user_tags.administrator = true
 
 heartbeat = 10
 vm_memory_high_watermark.absolute = 1536MiB
-vm_memory_calculation_strategy = $memory_seen_by
+vm_memory_calculation_strategy = rss
 disk_free_limit.absolute = 256MB
 
 # The log that all quorum queues share is kept in memory up to this size before it moves to
@@ -116,12 +116,7 @@ class RabbitMQ(Server):
             make_directory(directory / name, self._owner)
         seen = self._seen(directory)
         texts = {
-            "rabbitmq.conf": render_configuration(
-                seen,
-                self.ports,
-                self._credentials.broker_admin,
-                sees_proc=self._root is None,
-            ),
+            "rabbitmq.conf": render_configuration(seen, self.ports, self._credentials.broker_admin),
             "advanced.config": "[].\n",
             "rabbitmq-env.conf": "",
             "enabled_plugins": "[rabbitmq_management,rabbitmq_prometheus].\n",
@@ -161,20 +156,14 @@ class RabbitMQ(Server):
         return directory if self._root is None else "/" / directory.relative_to(self._root)
 
 
-def render_configuration(
-    directory: Path, ports: Mapping[str, int], password: str, *, sees_proc: bool = True
-) -> str:
-    """Return rabbitmq.conf for a node that works in *directory*.
-
-    A node in another root has no /proc (*sees_proc*): it asks its own allocators then.
-    """
+def render_configuration(directory: Path, ports: Mapping[str, int], password: str) -> str:
+    """Return rabbitmq.conf for a node that works in *directory*."""
     return _CONFIGURATION.substitute(
         ports,
         loopback=LOOPBACK,
         user=ADMIN_USER,
         password=password,
         logs=directory / "logs",
-        memory_seen_by="rss" if sees_proc else "allocated",
     )
 
 

@@ -212,11 +212,12 @@ def test_home_is_closed_to_the_eyes_of_others(tmp_path: Path) -> None:
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=20), min_size=1))
 def test_arguments_reach_a_program_in_another_root_unchanged(arguments: list[str]) -> None:
-    """The way through `chroot` and a shell neither splits nor expands anything."""
+    """The way through `unshare`, `chroot` and two shells neither splits nor expands anything."""
     command = Command(arguments, Path("/tree/work"), {}, account=Account(7, 8), root=Path("/tree"))
 
     argv = command.argv()
 
     assert arguments == argv[-len(arguments) :]
-    assert ["chroot", "--userspec=7:8", "--groups=", "/tree"] == argv[:4]
+    assert "unshare" == argv[0]
+    assert ["/tree", "--userspec=7:8", "--groups=", "/tree"] == argv[5:9]
     assert "/work" == argv[-len(arguments) - 1]
