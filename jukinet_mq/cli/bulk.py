@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from jukinet_mq.app import Room
     from jukinet_mq.config import Settings
+    from jukinet_mq.room import Room
 
 LINE_BYTES_MAX: Final = 1024 * 1024
 """A longer line is skipped without being held in memory."""
@@ -143,12 +143,12 @@ async def file_lines(
         JukinetError: What concerns all lines (no database, a missing key); says up to which
             line the events are filed.
     """
-    from jukinet_mq import app
+    from jukinet_mq.room import open_room
 
     tally = Tally()
     started = time.perf_counter()
     with _progress(lines, quiet=quiet) as show:
-        async with app.open_room(given, Tier.MUNICIPALITY) as room:
+        async with open_room(given, Tier.MUNICIPALITY) as room:
             for part, position in _chunks(lines, refusals, tally, size=chunk):
                 await _file_chunk(room, part, refusals, tally)
                 show.move(position, tally)

@@ -170,15 +170,15 @@ async def _check_now(given: Settings, code: str, back: timedelta, within: timede
     Raises:
         DeadlineExceededError: The keepers have not all answered.
     """
-    from jukinet_mq import app as composition
     from jukinet_mq.consumers import consistency as checking
     from jukinet_mq.errors import WrongPlaceError
     from jukinet_mq.nodes import Tier
+    from jukinet_mq.room import open_room
 
     [node] = running.nodes_of([code])
     if node.tier is not Tier.MUNICIPALITY:
         raise WrongPlaceError(f"{code} is no municipality; only what municipalities say is checked")
-    async with composition.open_room(given, Tier.MUNICIPALITY) as room:
+    async with open_room(given, Tier.MUNICIPALITY) as room:
         async with room.database.transaction() as tx:
             check_id = await checking.start(tx, room.publisher, node.code, since=tx.at - back)
         return await _ended(room.database, node.code, check_id, within)

@@ -158,13 +158,13 @@ def _file_event(model: type[Filed], given: dict[str, Any]) -> None:
 
 
 async def _publish(given: Settings, event: Event) -> tuple[Outcome, list[Published]]:
-    from jukinet_mq import app as composition
     from jukinet_mq.nodes import Tier
     from jukinet_mq.producers.filings import file_events
+    from jukinet_mq.room import open_room
     from jukinet_mq.store import timeline
 
     async with (
-        composition.open_room(given, Tier.MUNICIPALITY) as room,
+        open_room(given, Tier.MUNICIPALITY) as room,
         room.database.transaction() as tx,
     ):
         [outcome] = await file_events(tx, room.publisher, [event])

@@ -122,12 +122,13 @@ async def _carry_out(
     tier: Tier,
     tell: deciding.Tell[Verdict],
 ) -> None:
-    from jukinet_mq import app as parts
+    from jukinet_mq.app import desk
     from jukinet_mq.consumers import replaying
+    from jukinet_mq.room import open_room
 
-    async with parts.open_room(given, tier) as room:
+    async with open_room(given, tier) as room:
         if how == "replayed":
-            await replaying.release(parts.desk(room), wanted[tier], decision, pace=pace, tell=tell)
+            await replaying.release(desk(room), wanted[tier], decision, pace=pace, tell=tell)
         elif decision is not None:
             await replaying.discard_quarantined(
                 room.database, wanted[tier], decision, pace=pace, tell=tell

@@ -30,9 +30,9 @@ def settings(*, running: bool = True) -> Settings:
 
     try:
         if running:
-            from jukinet_mq import app
+            from jukinet_mq import room
 
-            return app.settings()
+            return room.settings()
         from jukinet_mq.config import Settings
 
         return Settings()

@@ -128,7 +128,7 @@ async def _ask(given: Settings, tier: Tier, wanted: UUID) -> Known:
 
 
 def _handled(kind: Any, tier: Tier) -> bool:
-    from jukinet_mq.app import HANDLERS
+    from jukinet_mq.consumers.handlers.tables import HANDLERS
 
     return kind.name in HANDLERS[tier]
 

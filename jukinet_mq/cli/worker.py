@@ -70,8 +70,9 @@ def _codes(tier: Tier, named: Sequence[str]) -> list[NodeCode]:
 
 async def _serve(given: Settings, tier: Tier, codes: Sequence[NodeCode] | None) -> None:
     from jukinet_mq import app
+    from jukinet_mq.room import open_room
 
-    async with app.open_room(given, tier, patient=True) as room:
+    async with open_room(given, tier, patient=True) as room:
         workers = app.workers(given, room, codes)
         running.collect_garbage_rarely()
         await _until_stopped(workers)

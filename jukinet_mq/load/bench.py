@@ -15,7 +15,6 @@ from uuid import UUID
 
 import uvloop
 
-from jukinet_mq import app
 from jukinet_mq.clock import utc_now
 from jukinet_mq.config import Settings
 from jukinet_mq.errors import DeadlineExceededError
@@ -43,6 +42,7 @@ from jukinet_mq.load.stages import Stages, View
 from jukinet_mq.messages import IdentityUpdate
 from jukinet_mq.nodes import NATIONAL_NODE, Tier
 from jukinet_mq.producers.events import read_event
+from jukinet_mq.room import open_room
 from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
@@ -236,7 +236,7 @@ class _Bench:
         behind = NUMBERS_PER_UPDATE * (self.plan.count + self.plan.warm_up)
         sampler = Sampler(self.plan.seed, at=utc_now(), offset=offset + behind)
         taken: list[float] = []
-        async with app.open_room(self.servers.settings, Tier.MUNICIPALITY) as room:
+        async with open_room(self.servers.settings, Tier.MUNICIPALITY) as room:
             for mapping in sampler.identity_updates(count):
                 started = time.perf_counter()
                 event = read_event(mapping)

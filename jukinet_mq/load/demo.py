@@ -14,7 +14,6 @@ from typing import Final
 
 import uvloop
 
-from jukinet_mq import app
 from jukinet_mq.broker.depths import depths
 from jukinet_mq.clock import utc_now
 from jukinet_mq.config import Settings
@@ -30,6 +29,7 @@ from jukinet_mq.load.sampler import Sampler
 from jukinet_mq.load.stages import Stages, View
 from jukinet_mq.load.tally import KindTally, tally
 from jukinet_mq.nodes import Tier, directory
+from jukinet_mq.room import open_room
 from jukinet_mq.store.proof import Mark
 from jukinet_mq.topology.build import build
 
@@ -202,7 +202,7 @@ async def _file(this: _Run, given: Settings, mark: Mark, check: Callable[[], Non
         offset = mark.position % max(1, SYNTHETIC_COUNT - room_for)
         sampler = Sampler(this.plan.seed, at=utc_now(), offset=offset)
         events = divert(sampler.events(this.plan.events), seed=this.plan.seed)
-        async with app.open_room(given, Tier.MUNICIPALITY) as room:
+        async with open_room(given, Tier.MUNICIPALITY) as room:
             await file_sample(room, events, filed=this.filed, check=check)
         note.append(f"{this.filed.filed:,} events")
 

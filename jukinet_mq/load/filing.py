@@ -10,7 +10,6 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from jukinet_mq.app import Room
 from jukinet_mq.errors import DatabaseUnavailableError, DeadlineExceededError
 from jukinet_mq.load.events import (
     CardMoveIn,
@@ -23,6 +22,7 @@ from jukinet_mq.load.events import (
 from jukinet_mq.nodes import NodeCode, directory
 from jukinet_mq.producers.events import Event, read_event
 from jukinet_mq.producers.filings import Outcome, file_events
+from jukinet_mq.room import Room
 from jukinet_mq.store import proof
 
 CHUNK: Final = 100

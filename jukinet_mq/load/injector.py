@@ -18,7 +18,6 @@ from typing import Any, Final
 
 import orjson
 
-from jukinet_mq import app
 from jukinet_mq.clock import utc_now
 from jukinet_mq.config import Settings
 from jukinet_mq.errors import WorkerEndedError
@@ -27,6 +26,7 @@ from jukinet_mq.load.processes import own_environment
 from jukinet_mq.load.sampler import Sampler
 from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.events import read_event
+from jukinet_mq.room import open_room
 
 CHUNK: Final = 200
 """Events in one transaction."""
@@ -37,7 +37,7 @@ async def inject(given: Settings, parts: Sequence[int], *, seed: int, offset: in
     """Publish *parts* of identity updates, each when a line comes in; end with the input."""
     sampler = Sampler(seed, at=utc_now(), offset=offset)
     drawn = [[orjson.dumps(e) for e in sampler.identity_updates(count)] for count in parts]
-    async with app.open_room(given, Tier.MUNICIPALITY) as room:
+    async with open_room(given, Tier.MUNICIPALITY) as room:
         _say({"ready": list(parts)})
         for part in drawn:
             if not await asyncio.to_thread(sys.stdin.readline):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from jukinet_mq.app import HANDLERS
+from jukinet_mq.consumers.handlers.tables import HANDLERS
 from jukinet_mq.errors import UnknownKindError
 from jukinet_mq.messages import (
     IdentityUpdate,

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from jukinet_mq import telemetry
-from jukinet_mq.app import HANDLERS
+from jukinet_mq.consumers.handlers.tables import HANDLERS
 from jukinet_mq.consumers.overdue import PROBE_EVERY, SILENT_AFTER, chase, outstanding, owed_counts
 from jukinet_mq.envelope import Delivery, SignedEnvelope
 from jukinet_mq.messages import (
