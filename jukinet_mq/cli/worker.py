@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -12,11 +13,13 @@ from jukinet_mq.cli import options, running
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from jukinet_mq.config import Settings
     from jukinet_mq.consumers.worker import Worker
     from jukinet_mq.nodes import NodeCode
+    from jukinet_mq.room import Room
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -69,22 +72,50 @@ def _codes(tier: Tier, named: Sequence[str]) -> list[NodeCode]:
 
 
 async def _serve(given: Settings, tier: Tier, codes: Sequence[NodeCode] | None) -> None:
-    from jukinet_mq import app
+    """Open the room, be it only when its database is back, and work until told to stop."""
+    import asyncio
+    from contextlib import AsyncExitStack
+
+    from jukinet_mq import app, telemetry
     from jukinet_mq.room import open_room
 
-    async with open_room(given, tier, patient=True) as room:
-        workers = app.workers(given, room, codes)
+    started = time.monotonic()
+    stop = _set_by_signals()
+    async with AsyncExitStack() as stack:
+        opening = asyncio.create_task(
+            stack.enter_async_context(open_room(given, tier, patient=True))
+        )
+        if not await _before(stop, opening):
+            seconds = round(time.monotonic() - started, 1)
+            telemetry.emit(telemetry.WORKER_STOPPED, tier=tier.value, seconds=seconds)
+            return
+        workers = app.workers(given, opening.result(), codes)
         running.collect_garbage_rarely()
-        await _until_stopped(workers)
+        await _until_stopped(workers, stop)
 
 
-async def _until_stopped(workers: Sequence[Worker]) -> None:
+async def _before(stop: asyncio.Event, task: asyncio.Task[Room]) -> bool:
+    """Wait for *task*; once *stop* is set it is given up instead, and False is returned."""
+    import asyncio
+
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait({told, task}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if task.done():
+        return True
+    task.cancel()
+    await asyncio.wait({task})
+    return False
+
+
+async def _until_stopped(workers: Sequence[Worker], stop: asyncio.Event) -> None:
     """Run the workers; when one fails for good, let the others finish before it is told."""
     import asyncio
 
-    _stop_on_signals(workers)
+    told = asyncio.create_task(stop.wait())
     tasks = [asyncio.create_task(one.run()) for one in workers]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    await asyncio.wait({told, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
     for one in workers:
         one.stop()
     ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -92,19 +123,18 @@ async def _until_stopped(workers: Sequence[Worker]) -> None:
         raise ExceptionGroup("workers failed", failures)
 
 
-def _stop_on_signals(workers: Sequence[Worker]) -> None:
+def _set_by_signals() -> asyncio.Event:
+    """Return what the first signal sets; the second one ends the process at once."""
     import asyncio
 
-    told = False
+    stop = asyncio.Event()
 
-    def stop(number: int) -> None:
-        nonlocal told
-        if told:
+    def tell(number: int) -> None:
+        if stop.is_set():
             os._exit(128 + number)
-        told = True
-        for one in workers:
-            one.stop()
+        stop.set()
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, tell, number)
+    return stop

@@ -151,3 +151,17 @@ async def test_worker_started_while_its_database_is_away_waits_for_it(
 
     assert [0, 0, 0] == codes
     await proved(installation)
+
+
+async def test_worker_told_to_end_while_its_database_is_away_exits_0(
+    installation: Installation,
+) -> None:
+    """Nothing was begun, so nothing has to be finished."""
+    tier = Tier.PREFECTURE
+    async with before_the_database(installation, tier) as (proxy, far):
+        proxy.go_away()
+        with installation.workers(**far) as workers:
+            await waiting(installation, workers[tier], "consuming.paused")
+            codes = await terminated(workers)
+
+    assert [0, 0, 0] == codes
