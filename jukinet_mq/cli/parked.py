@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from jukinet_mq.cli import options, parked_view, running, terminal
+from jukinet_mq.cli import choosing, options, parked_view, running, terminal
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
 
@@ -44,32 +44,14 @@ Ids = Annotated[
 Reason = Annotated[str | None, typer.Option(help="Parked for this reason.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(choosing.Choice[UUID]):
     """Which envelopes an operator has named."""
-
-    tiers: list[Tier] | None
-    ids: list[UUID] | None
-    node: str | None
-    reason: str | None
-    kind: str | None
-    sender: str | None
-    older_than: str | None
-    newer_than: str | None
-
-    @property
-    def names_something(self) -> bool:
-        """Whether anything but the tier was named."""
-        return any(
-            (self.ids, self.node, self.reason, self.kind, self.sender, self.older_than,
-             self.newer_than)
-        )  # fmt: skip
 
     def filter(self) -> EnvelopeFilter:
         """Return it as the store has it."""
         from jukinet_mq.store.parked import EnvelopeFilter
 
-        before, after = options.read_ages(self.older_than, self.newer_than)
+        before, after = self.ages
         return EnvelopeFilter(
             self.ids or None, self.node, self.reason, self.kind, self.sender, before, after
         )

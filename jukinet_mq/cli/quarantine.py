@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jukinet_mq.cli import options, quarantine_view, running, terminal
+from jukinet_mq.cli import choosing, options, quarantine_view, running, terminal
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
 
@@ -53,32 +53,14 @@ Sender = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(choosing.Choice[str]):
     """Which deliveries an operator has named."""
-
-    tiers: list[Tier] | None
-    ids: list[str] | None
-    node: str | None
-    reason: str | None
-    kind: str | None
-    sender: str | None
-    older_than: str | None
-    newer_than: str | None
-
-    @property
-    def names_something(self) -> bool:
-        """Whether anything but the tier was named."""
-        return any(
-            (self.ids, self.node, self.reason, self.kind, self.sender, self.older_than,
-             self.newer_than)
-        )  # fmt: skip
 
     def filters(self, given: Settings) -> dict[Tier, QuarantineFilter]:
         """Return what is wanted of each tier's store; with ids, only of the tiers they name."""
         from jukinet_mq.store.quarantine import QuarantineFilter
 
-        before, after = options.read_ages(self.older_than, self.newer_than)
+        before, after = self.ages
         positions: defaultdict[Tier, list[int]] = defaultdict(list)
         for one in self.ids or ():
             tier, position = _read_id(one)

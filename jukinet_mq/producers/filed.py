@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import UTC, date
 from typing import Annotated, Literal, Self
 
@@ -28,7 +29,7 @@ Occurrence = Annotated[AwareDatetime, AfterValidator(lambda instant: instant.ast
 """RFC 3339 with any offset, kept in UTC: counters keep Japan's time."""
 
 
-class Filed(Record):
+class Filed(Record, ABC):
     """What every business event has."""
 
     event_id: Id = Field(default_factory=uuid7)
@@ -45,6 +46,7 @@ class Filed(Record):
         """Where it was filed."""
         return NodeCode(self.municipality)
 
+    @abstractmethod
     def check_places(self, nodes: Directory) -> None:
         """Refuse places that are none, or not what the event says of them.
 
@@ -54,7 +56,6 @@ class Filed(Record):
             MalformedBodyError: An area lies in another municipality.
             SameMunicipalityError: A move that ends where it began.
         """
-        raise NotImplementedError
 
     def digest_text(self) -> bytes:
         """Return what two filings under one id must have in common."""
