@@ -1,15 +1,23 @@
-"""Take deliveries in batches: whatever has arrived, acknowledged together."""
+"""Take deliveries in batches: whatever has arrived, acknowledged together.
+
+A broker node that is cut off from the majority of its cluster takes connections, answers what it
+knows by itself, says that it consumes, and delivers nothing. So consuming has begun when the
+queues have agreed to it, and where nothing comes a queue itself is asked: only a majority of its
+members can answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
 from typing import Final
 
 from aio_pika.abc import AbstractConnection
+from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from jukinet_mq.broker.connection import translated
@@ -65,8 +73,13 @@ class _Arrival:
 class BatchConsumer:
     """Consumers on the queues of the nodes that a worker hosts."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(
+        self, asking: AbstractChannel, queues: Sequence[str], *, clock: Clock, patience: timedelta
+    ) -> None:
+        self._asking = asking
+        self._queues = cycle(queues)
         self._clock = clock
+        self._patience = patience.total_seconds()
         self._arrived: deque[_Arrival] = deque()
         self._news = asyncio.Event()
         self._lost: str | None = None
@@ -80,18 +93,25 @@ class BatchConsumer:
         *,
         in_flight: int,
         clock: Clock,
+        patience: timedelta,
     ) -> BatchConsumer:
-        """Consume from *queues* (queue name → its node).
+        """Consume from *queues* (queue name → its node); returns when every queue delivers.
 
         Args:
             connection: A plain connection; its channels are opened here.
             queues: At least one.
             in_flight: Deliveries that may be unacknowledged, over all queues.
             clock: Dates the deliveries.
+            patience: How long nothing may come, and a queue may take to answer.
+
+        Raises:
+            BrokerUnavailableError: A queue does not answer; it may lack a majority.
         """
-        consumer = cls(clock=clock)
         prefetch = prefetch_per_queue(len(queues), in_flight=in_flight)
         with translated("starting to consume"):
+            asking = await _channel(connection)
+            consumer = cls(asking, list(queues), clock=clock, patience=patience)
+            consumer._mind(asking)
             await asyncio.gather(
                 *[
                     consumer._start(await _channel(connection), part, prefetch=prefetch)
@@ -104,12 +124,17 @@ class BatchConsumer:
         self, channel: AbstractChannel, queues: Sequence[tuple[str, NodeCode]], *, prefetch: int
     ) -> None:
         await channel.basic_qos(prefetch_count=prefetch)
+        self._mind(channel)
+        for name, node in queues:
+            await channel.basic_consume(name, self._callback(node), timeout=self._patience)
+        # RabbitMQ says that it consumes before the queue has agreed; this it answers after.
+        await channel.basic_qos(prefetch_count=prefetch, timeout=self._patience)
+
+    def _mind(self, channel: AbstractChannel) -> None:
         channel.closing.add_done_callback(lambda _: self._lose("a channel was closed"))
         channel.on_consumer_cancel_callbacks.add(
             lambda *_: self._lose("the broker cancelled a consumer")
         )
-        for name, node in queues:
-            await channel.basic_consume(name, self._callback(node))
 
     def _callback(
         self, node: NodeCode
@@ -132,10 +157,12 @@ class BatchConsumer:
         Returns None once *stop* is set.
 
         Raises:
-            BrokerUnavailableError: A consumer is gone; what was taken comes again elsewhere.
+            BrokerUnavailableError: A consumer is gone or forgotten, or the queues lack a
+                majority; what was taken comes again elsewhere.
         """
         while not self._arrived and self._lost is None and not stop.is_set():
-            await _first_of(self._news, stop)
+            if not await _first_of(self._news.wait(), stop.wait(), within=self._patience):
+                await _first_of(self._ask(), stop.wait())
         if self._last_size >= BUSY and len(self._arrived) < FULL_ENOUGH:
             await pause(LINGER, stop=stop)
         if self._lost is not None:
@@ -148,6 +175,17 @@ class BatchConsumer:
             self._news.clear()
         lasts = {arrival.channel: arrival.delivery_tag for arrival in taken}
         return Batch([arrival.delivery for arrival in taken], list(lasts.items()))
+
+    async def _ask(self) -> None:
+        """Ask one of the queues, in turn, for a message; since we wait, it can have none."""
+        name = next(self._queues)
+        with translated(f"asking the queue {name}"):
+            async with asyncio.timeout(self._patience):
+                found = await self._asking.basic_get(name)
+        if not isinstance(found.delivery, spec.Basic.GetEmpty):
+            raise BrokerUnavailableError(
+                f"{name} held what it did not deliver to its consumer; consuming begins anew"
+            )
 
     def _take(self, limit: int) -> list[_Arrival]:
         taken = [self._arrived.popleft()]
@@ -170,13 +208,17 @@ def _parts(queues: Sequence[tuple[str, NodeCode]]) -> Iterator[Sequence[tuple[st
         yield queues[start : start + QUEUES_PER_CHANNEL]
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
+async def _first_of(*waits: Awaitable[object], within: float | None = None) -> bool:
+    """End when the first does, or after *within* seconds; say whether one has ended."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(tasks, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for wait in waits:
-            wait.cancel()
+        for task in tasks:
+            task.cancel()
+    for task in ended:
+        task.result()
+    return bool(ended)
 
 
 def _delivery(node: NodeCode, message: DeliveredMessage, at: datetime) -> Delivery:

@@ -105,6 +105,7 @@ class Worker:
             self._post.queues,
             in_flight=self._post.in_flight,
             clock=self._database.clock,
+            patience=self._post.link.heartbeat,
         )
         telemetry.emit(
             telemetry.WORKER_STARTED,

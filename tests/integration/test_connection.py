@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import aio_pika
+import aiormq
 import pytest
 
 from jukinet_mq import telemetry
@@ -81,7 +83,7 @@ class Listener:
     async def __call__(self, connection: Connection) -> None:
         self.sessions += 1
         consumer = await BatchConsumer.start(
-            connection, {"pref.13": TOKYO}, in_flight=100, clock=utc_now
+            connection, {"pref.13": TOKYO}, in_flight=100, clock=utc_now, patience=HEARTBEAT
         )
         self.consuming.set()
         while batch := await consumer.next_batch(limit=100, stop=self.stop):
@@ -212,6 +214,50 @@ async def test_consumer_cancelled_by_the_broker_is_rebuilt(
         )
         await say(remade, b"after")
         await until(lambda: listener.got == [b"after"])
+
+
+async def test_consumer_that_the_broker_has_forgotten_is_rebuilt(
+    far: Link,
+    queue: aio_pika.abc.AbstractQueue,
+    states: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is said to consume and nothing comes, though its queue holds something: it asks."""
+    consume = aiormq.Channel.basic_consume
+
+    async def forgotten(channel: aiormq.Channel, name: str, *args: Any, **more: Any) -> None:
+        begun = await consume(channel, name, *args, **more)
+        await channel.basic_cancel(str(begun.consumer_tag))
+        monkeypatch.setattr(aiormq.Channel, "basic_consume", consume)
+
+    monkeypatch.setattr(aiormq.Channel, "basic_consume", forgotten)
+    async with supervised(far) as listener:
+        await say(queue, b"held")
+        await until(lambda: listener.got == [b"held"])
+
+    assert ["up", "lost", "up"] == states
+    assert 2 == listener.sessions
+
+
+async def test_idle_consumer_asks_and_stays(
+    far: Link, queue: aio_pika.abc.AbstractQueue, states: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty queue that says so is no doubt, however often it is asked."""
+    asked = 0
+    get = aiormq.Channel.basic_get
+
+    async def counted(channel: aiormq.Channel, name: str, *args: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await get(channel, name, *args, **more)
+
+    monkeypatch.setattr(aiormq.Channel, "basic_get", counted)
+    async with supervised(far) as listener:
+        await until(lambda: asked >= 2)
+        await say(queue, b"after")
+        await until(lambda: listener.got == [b"after"])
+
+    assert ["up"] == states
 
 
 async def test_second_address_is_tried_when_the_first_is_dead(
