@@ -20,7 +20,7 @@ demo: servers ## Run the main job, all 47 prefectures and 1,741 municipalities, 
 test: tests-ready ## Run all tests against private servers of their own
 	$(PYTEST) $(ARGS)
 
-# SEED repeats a run; SCENARIO: random (for MINUTES), crash-points, storm, outage, backlog.
+# SEED repeats a run; SCENARIO: random or cluster (for MINUTES), crash-points, storm, outage, backlog.
 MINUTES ?= 10
 SEED ?=
 SCENARIO ?= random

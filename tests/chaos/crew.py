@@ -162,7 +162,7 @@ class Field:
     flow: Flow
     chance: random.Random
 
-    def heal(self) -> None:
+    async def heal(self) -> None:
         """Let everything pass again, at once."""
         for proxy in (self.broker, *self.databases.values()):
             proxy.heal()

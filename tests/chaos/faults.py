@@ -8,7 +8,7 @@ from datetime import timedelta
 from signal import SIGINT, SIGKILL, SIGQUIT
 
 from jukinet_mq.nodes import Tier
-from tests.chaos.crew import Field
+from tests.chaos.crew import Crew, Field
 from tests.fixtures.faults import HEARTBEAT
 from tests.fixtures.proxy import Proxy
 
@@ -99,17 +99,17 @@ def choose(field: Field) -> Fault:
     return chosen
 
 
-async def kill_workers(field: Field) -> None:
+async def kill_workers(crew: Crew) -> None:
     """Kill a worker every two to five seconds, without end."""
     while True:
-        await asyncio.sleep(field.chance.uniform(2, 5))
-        field.crew.kill(field.chance.choice(list(Tier)))
+        await asyncio.sleep(crew.chance.uniform(2, 5))
+        crew.kill(crew.chance.choice(list(Tier)))
 
 
-async def look_after_workers(field: Field) -> None:
+async def look_after_workers(crew: Crew) -> None:
     """Start again whoever has ended, without end."""
     while True:
-        field.crew.look_after()
+        crew.look_after()
         await asyncio.sleep(0.1)
 
 

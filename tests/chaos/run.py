@@ -6,13 +6,14 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from jukinet_mq.load.proof import Proof
 from jukinet_mq.nodes import Tier
-from tests.chaos.crew import Field, fielded
+from tests.chaos.crew import Crew, Flow, fielded
 from tests.chaos.faults import choose, kill_workers, look_after_workers
 from tests.fixtures.installation import Installation
 from tests.fixtures.own_servers import OwnServers
@@ -89,52 +90,74 @@ async def run(
 ) -> Report:
     """Let there be chaos, then quiet; then count."""
     chance = random.Random(seed)
+    async with fielded(servers, installation, chance, per_second=per_second) as ground:
+
+        async def strike() -> str:
+            fault = choose(ground)
+            await fault(ground)
+            return fault.__name__
+
+        course = Course(ground.crew, ground.flow, strike, ground.heal)
+        return await play(course, seed=seed, chaos=chaos, settle_within=settle_within)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One run: who works, what is filed, what strikes them, and how all is mended."""
+
+    crew: Crew
+    flow: Flow
+    strike: Callable[[], Awaitable[str]]
+    heal: Callable[[], Awaitable[None]]
+
+
+async def play(course: Course, *, seed: int, chaos: timedelta, settle_within: timedelta) -> Report:
+    """Strike for as long as *chaos*, let it settle, end everybody, and count."""
+    installation = course.flow.installation
     [[before]] = await installation.fetch(Tier.MUNICIPALITY, FILED)
     began = time.monotonic()
-    async with fielded(servers, installation, chance, per_second=per_second) as ground:
-        faults = await _chaos(ground, chaos)
-        quiet = time.monotonic()
-        with suppress(TimeoutError, AssertionError):
-            await installation.settled(within=settle_within)
-        settled = time.monotonic()
-        await ground.crew.end()
-        [[after]] = await installation.fetch(Tier.MUNICIPALITY, FILED)
+    faults = await _chaos(course, chaos)
+    quiet = time.monotonic()
+    with suppress(TimeoutError, AssertionError):
+        await installation.settled(within=settle_within)
+    settled = time.monotonic()
+    await course.crew.end()
+    [[after]] = await installation.fetch(Tier.MUNICIPALITY, FILED)
     return Report(
         seed=seed,
         seconds=quiet - began,
         settled_seconds=settled - quiet,
-        filed=ground.flow.filed,
-        refusals=ground.flow.refusals,
-        missing_events=ground.flow.filed - (after - before),
+        filed=course.flow.filed,
+        refusals=course.flow.refusals,
+        missing_events=course.flow.filed - (after - before),
         proof=await installation.proof(),
         faults=faults,
-        deaths=ground.crew.deaths,
-        strange=ground.crew.strange,
+        deaths=course.crew.deaths,
+        strange=course.crew.strange,
     )
 
 
-async def _chaos(ground: Field, duration: timedelta) -> Counter[str]:
+async def _chaos(course: Course, duration: timedelta) -> Counter[str]:
     """Return which faults there were; afterwards every event is filed and all workers are well."""
     faults: Counter[str] = Counter()
+    crew = course.crew
     ends = time.monotonic() + duration.total_seconds()
     told = asyncio.Event()
-    looking = asyncio.create_task(look_after_workers(ground))
-    killing = asyncio.create_task(kill_workers(ground))
-    flowing = asyncio.create_task(ground.flow.run(told))
+    looking = asyncio.create_task(look_after_workers(crew))
+    killing = asyncio.create_task(kill_workers(crew))
+    flowing = asyncio.create_task(course.flow.run(told))
     try:
         while time.monotonic() < ends and not _any_ended(looking, killing, flowing):
-            fault = choose(ground)
-            faults[fault.__name__] += 1
-            await fault(ground)
-            await asyncio.sleep(ground.chance.uniform(0, 2))
+            faults[await course.strike()] += 1
+            await asyncio.sleep(crew.chance.uniform(0, 2))
         killing.cancel()
-        ground.heal()
+        await course.heal()
         told.set()
         await flowing
-        ground.crew.doomed = False
+        crew.doomed = False
         for tier in Tier:
-            ground.crew.kill(tier)
-        ground.crew.look_after()
+            crew.kill(tier)
+        crew.look_after()
     finally:
         for task in (looking, killing, flowing):
             task.cancel()

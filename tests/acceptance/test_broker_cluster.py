@@ -1,0 +1,209 @@
+"""Three broker nodes that die, are cut off and come back under the real processes (G1, G2)."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from jukinet_mq.nodes import Tier, directory
+from jukinet_mq.services import Endpoints
+from tests.chaos.crew import Flow
+from tests.fixtures.broker_cluster import BrokerCluster, clustered, installed_on
+from tests.fixtures.databases import DatabaseMaker
+from tests.fixtures.filing import answered, injected, update
+from tests.fixtures.installation import NODES, Installation, Process
+
+PER_SECOND = 30
+FILED = "SELECT count(*) FROM filed_event"
+# Two heartbeats, and what a busy machine needs; RabbitMQ itself misses a node after 9 s.
+LEFT_WITHIN_SECONDS = 8
+CONSUMING_WITHIN_SECONDS = 30
+# Each tier's relay learns by itself that its node confirms nothing: three times ten seconds.
+ANSWERED_WITHIN = timedelta(seconds=60)
+SETTLED_WITHIN = timedelta(seconds=60)
+_residents = itertools.count(900_000)
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+async def cluster(rabbitmq_root: Path | None) -> AsyncIterator[BrokerCluster]:
+    """Three nodes, whole."""
+    with clustered(rabbitmq_root) as made:
+        await made.whole()
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def installation(
+    cluster: BrokerCluster,
+    services: Endpoints,
+    database_maker: DatabaseMaker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Installation]:
+    """An installation on the cluster."""
+    home = tmp_path_factory.mktemp("cluster")
+    async with installed_on(cluster, services, database_maker, home) as made:
+        yield made
+
+
+@asynccontextmanager
+async def under_flow(
+    cluster: BrokerCluster, installation: Installation
+) -> AsyncIterator[dict[Tier, Process]]:
+    """File all the while, with every process logged in at the first node; gives the workers.
+
+    When it is over the cluster is mended, all settles, and everything is counted.
+    """
+    [[before]] = await installation.fetch(Tier.MUNICIPALITY, FILED)
+    flow, told = Flow(installation, PER_SECOND, numbers=_residents), asyncio.Event()
+    with installation.workers() as workers:
+        await carries_on(installation)
+        flowing = asyncio.create_task(flow.run(told))
+        try:
+            yield {tier: worker.from_now() for tier, worker in workers.items()}
+        finally:
+            told.set()
+            await flowing
+            await cluster.mend()
+        await installation.settled(within=SETTLED_WITHIN)
+        codes = [await asyncio.to_thread(worker.terminate) for worker in workers.values()]
+    assert [0, 0, 0] == codes
+    [[after]] = await installation.fetch(Tier.MUNICIPALITY, FILED)
+    assert after - before >= flow.filed > 0
+    await counted(installation)
+
+
+async def counted(installation: Installation) -> None:
+    """Nothing is lost, doubled, unreceipted, retried, parked or left, and the broker is right."""
+    for tier in Tier:
+        assert [] == await installation.fetch(tier, "SELECT * FROM inbox WHERE attempts > 1")
+        assert [] == await installation.fetch(tier, "SELECT * FROM parked")
+    proof = await installation.proof()
+    assert proof.holds, (proof.findings, proof.left_in_queues, proof.left)
+    only = [word for code in NODES for word in ("--node", code)]
+    checked = await asyncio.to_thread(installation.jukinet, "topology", "check", *only)
+    assert 0 == checked.returncode, checked.stdout
+
+
+async def carries_on(installation: Installation) -> None:
+    """File an update and wait until both its keepers have answered: all tiers work."""
+    event_id = await asyncio.to_thread(injected, installation, update(next(_residents)))
+    await answered_in_time(installation, event_id)
+
+
+async def answered_in_time(installation: Installation, event_id: str) -> None:
+    """Wait until both keepers have answered; when they do not, say where the update is."""
+    try:
+        await answered(installation, event_id, 2, within=ANSWERED_WITHIN)
+    except AssertionError:
+        status = await asyncio.to_thread(installation.jukinet, "status", event_id)
+        raise AssertionError(status.stdout + status.stderr) from None
+
+
+async def all_leave(cluster: BrokerCluster, workers: dict[Tier, Process]) -> None:
+    """Wait until each worker has given up a connection."""
+
+    def left() -> bool:
+        return all(
+            any(event["state"] == "lost" for event in worker.events("connection.changed"))
+            for worker in workers.values()
+        )
+
+    await cluster.until(left, "every worker to leave its node", seconds=LEFT_WITHIN_SECONDS)
+
+
+async def all_move_on(cluster: BrokerCluster, workers: dict[Tier, Process]) -> None:
+    """Wait until each has left its node and every login consumes at another."""
+    logins = Counter(directory().node(code).tier for code in NODES)
+
+    def consuming() -> bool:
+        return all(
+            len(worker.events("worker.started")) >= logins[tier] for tier, worker in workers.items()
+        )
+
+    await all_leave(cluster, workers)
+    await cluster.until(consuming, "every login to consume", seconds=CONSUMING_WITHIN_SECONDS)
+
+
+async def leads_again(cluster: BrokerCluster, installation: Installation) -> None:
+    """Wait until the first node leads some of the queues."""
+    await cluster.until(partial(cluster.nodes[0].leads, installation.vhost), "a leader to come")
+
+
+async def test_killed_node_is_left_at_once_and_comes_back_into_step(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """The node of every client dies under load, with leaders on it: all move on."""
+    first = cluster.nodes[0]
+    await leads_again(cluster, installation)
+    async with under_flow(cluster, installation) as workers:
+        await asyncio.to_thread(first.kill)
+        await all_move_on(cluster, workers)
+        await carries_on(installation)
+
+        assert not first.accepts()
+
+
+async def test_drained_node_hands_over_its_queues_and_its_clients(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """Before a node is stopped: leaders and clients go elsewhere under load, and come back."""
+    first = cluster.nodes[0]
+    async with under_flow(cluster, installation) as workers:
+        await asyncio.to_thread(first.tool, "rabbitmq-upgrade", "drain")
+        await all_move_on(cluster, workers)
+        assert set() == await asyncio.to_thread(first.leads, installation.vhost)
+        await carries_on(installation)
+        await asyncio.to_thread(first.tool, "rabbitmq-upgrade", "revive")
+        await cluster.mend()
+        await leads_again(cluster, installation)
+
+
+async def test_node_in_the_minority_is_left_for_the_majority(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """Cut from its peers, not from its clients: they notice before the node itself does."""
+    first, pauses = cluster.nodes[0], cluster.pauses_minorities()
+    async with under_flow(cluster, installation) as workers:
+        cluster.network.isolate(first.machine)
+        await all_leave(cluster, workers)
+        assert first.accepts()
+        await all_move_on(cluster, workers)
+        await carries_on(installation)
+
+        if pauses:
+            await cluster.until(lambda: not first.accepts(), "the minority to pause")
+
+
+async def test_lost_majority_confirms_nothing_and_loses_nothing(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """All are cut from all: what is filed waits in the outbox, and goes out when it is over."""
+    pauses = cluster.pauses_minorities()
+    async with under_flow(cluster, installation) as workers:
+        for node in cluster.nodes:
+            cluster.network.isolate(node.machine)
+        event_id = await asyncio.to_thread(injected, installation, update(next(_residents)))
+        await all_leave(cluster, workers)
+        if pauses:
+            await cluster.until(
+                lambda: not any(node.accepts() for node in cluster.nodes), "all to pause"
+            )
+        [[relayed]] = await installation.fetch(
+            Tier.MUNICIPALITY,
+            "SELECT count(relayed_at) FROM outbox WHERE event_id = $1",
+            UUID(event_id),
+        )
+        assert 0 == relayed
+        await cluster.mend()
+        await answered_in_time(installation, event_id)
