@@ -161,7 +161,7 @@ async def test_replay_that_is_killed_is_resumed_by_the_same_command(
         return bool(count >= 10)
 
     with installation.process(*words, "--rate", "10/s", "--batch", "5") as operator:
-        await installation.until(some_ended)
+        await installation.until(some_ended, closely=True)
         operator.kill()
     [(before,)] = await installation.fetch(Tier.PREFECTURE, ended)
     resumed = told(installation, *words)

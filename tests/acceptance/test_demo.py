@@ -1,6 +1,8 @@
-"""`jukinet demo` as a user runs it: the nation, the proof, and nothing left running."""
+"""`jukinet demo` and `bench` as a user runs them: the nation, the proof, the rates, no remains."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -74,3 +76,24 @@ def test_demo_finishes_what_an_interrupted_one_has_begun(nation: Nation) -> None
     assert "Give the broker the nation's queues, and check" in nation.interrupted.said
     assert proof["holds"]
     assert proof["envelopes"] >= sum(kind["published"] for kind in kinds)
+
+
+def test_bench_reports_rates_costs_memory_and_idle_delay(nation: Nation) -> None:
+    """Every update passes every stage, and each process's time and memory is told apart."""
+    done = nation.jukinet(
+        "bench", "identity-update", "--count", "200", "--warm-up", "20", "--singles", "10", "--json"
+    )
+
+    assert 0 == done.returncode, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["complete"]
+    assert {
+        "published": 200, "relayed": 200, "kept at the prefectures": 200, "kept at J-LIS": 200,
+        "receipts received": 400,
+    } == {stage["name"]: stage["count"] for stage in shown["stages"]}  # fmt: skip
+    assert shown["kept_per_second"] >= shown["receipted_per_second"] > 0
+    costs = shown["cpu_microseconds_per_update"]
+    assert {"injector", "municipality worker", "prefecture worker", "national worker"} <= set(costs)
+    assert all(cost > 0 for cost in costs.values())
+    assert all(peak < 200 * 2**20 for peak in shown["worker_peak_bytes"].values())
+    assert 0 < shown["idle_seconds"]["p50"] <= shown["idle_seconds"]["p95"]

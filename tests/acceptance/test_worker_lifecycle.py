@@ -41,7 +41,7 @@ async def test_workers_drain_and_exit_0_when_told_to_end(installation: Installat
     before = await recorded(installation)
     with installation.workers() as workers:
         inject_updates(installation, range(1000, 1200))
-        await installation.until(lambda: _more_than(installation, before))
+        await installation.until(lambda: _more_than(installation, before), closely=True)
         codes = [worker.terminate() for worker in workers.values()]
         stopped = [worker.events("worker.stopped") for worker in workers.values()]
 
@@ -57,7 +57,10 @@ async def test_killed_workers_lose_and_double_nothing(installation: Installation
     for _ in range(3):
         before = await recorded(installation)
         with installation.workers() as workers:
-            await installation.until(lambda seen=before: _more_than(installation, seen))  # type: ignore[misc]
+            await installation.until(
+                lambda seen=before: _more_than(installation, seen),  # type: ignore[misc]
+                closely=True,
+            )
             for worker in workers.values():
                 worker.kill()
         inject_updates(installation, range(2300, 2400))
