@@ -26,7 +26,7 @@ TIMEOUT: Final = timedelta(seconds=60)
 """The broker itself hangs up on a request that it has not answered after a minute."""
 
 POLL: Final = timedelta(milliseconds=100)
-_QUEUE_COLUMNS: Final = "name,type,state,messages_ready,messages_unacknowledged,consumers"
+_QUEUE_COLUMNS: Final = "name,type,state,messages_ready,messages_unacknowledged,consumers,members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class QueueState:
     Attributes:
         ready: Waiting for a consumer.
         unacknowledged: With a consumer.
+        members: Broker nodes that hold a copy; none known of a queue made a moment ago.
     """
 
     name: str
@@ -76,6 +77,7 @@ class QueueState:
     ready: int
     unacknowledged: int
     consumers: int
+    members: tuple[str, ...]
 
 
 class ManagementClient:
@@ -258,4 +260,5 @@ def _queue(found: Mapping[str, Any]) -> QueueState:
         ready=found.get("messages_ready", 0),
         unacknowledged=found.get("messages_unacknowledged", 0),
         consumers=found.get("consumers", 0),
+        members=tuple(found.get("members", ())),
     )

@@ -15,7 +15,7 @@ from jukinet_mq.errors import JukinetError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from jukinet_mq.broker.management import ManagementClient
+    from jukinet_mq.broker.management import ManagementClient, QueueState
     from jukinet_mq.config import Settings
     from jukinet_mq.store.desk import Health
     from jukinet_mq.trust.keys import EnrolledKey
@@ -25,6 +25,8 @@ CLOCK_MAX: Final = timedelta(seconds=5)
 STUCK_AFTER: Final = timedelta(minutes=2)
 """The relay needs less than a second; what waits this long will not go by itself."""
 ENDS_WITHIN: Final = timedelta(days=30)
+COPIES: Final = 3
+"""RabbitMQ puts a queue on so many nodes by default, in all versions; two may not be lost."""
 LAYER_TIMEOUT: Final = timedelta(seconds=20)
 
 
@@ -179,6 +181,8 @@ async def _broker(given: Settings) -> list[Finding]:
                 fix="" if overview.healthy else "free memory or disk; see its log",
             )
         ]
+        if len(overview.nodes) > 1:
+            found.append(_copies(await client.queues(), nodes=len(overview.nodes)))
         try:
             dead = (await client.queue(DEAD)).ready
         except TopologyDriftError:
@@ -188,6 +192,21 @@ async def _broker(given: Settings) -> list[Finding]:
             Finding(DEAD, ok=dead == 0, said=f"{dead:,} deliveries in it", fix=fix if dead else "")
         )
     return found
+
+
+def _copies(queues: Sequence[QueueState], *, nodes: int) -> Finding:
+    """Find the queues that were made when the cluster was not whole: one node's loss is theirs."""
+    wanted = min(COPIES, nodes)
+    few = [queue.name for queue in queues if 0 < len(queue.members) < wanted]
+    if few:
+        return Finding(
+            "copies",
+            ok=False,
+            said=f"{len(few):,} of {len(queues):,} queues are on fewer than {wanted} nodes, the "
+            f"first: {few[0]}",
+            fix="run `rabbitmq-queues grow NODE all` for each node of the broker",
+        )
+    return Finding("copies", ok=True, said=f"every queue is on {wanted} nodes of the broker")
 
 
 async def _topology(given: Settings) -> Finding:

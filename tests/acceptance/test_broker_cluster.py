@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import aio_pika
 import pytest
 
 from jukinet_mq.nodes import Tier, directory
@@ -138,6 +141,34 @@ async def all_move_on(cluster: BrokerCluster, workers: dict[Tier, Process]) -> N
 async def leads_again(cluster: BrokerCluster, installation: Installation) -> None:
     """Wait until the first node leads some of the queues."""
     await cluster.until(partial(cluster.nodes[0].leads, installation.vhost), "a leader to come")
+
+
+async def test_queue_with_too_few_copies_is_named_by_doctor(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """Ours are on every node; one that was made on a single node is lost with it."""
+
+    def copies() -> dict[str, Any]:
+        checks = json.loads(installation.jukinet("doctor", "--json").stdout)["checks"]
+        return next(check for check in checks if check["layer"] == "copies")
+
+    assert await asyncio.to_thread(copies) == {
+        "layer": "copies",
+        "ok": True,
+        "said": "every queue is on 3 nodes of the broker",
+        "fix": "",
+    }
+    connection = await aio_pika.connect(installation.amqp_url)
+    async with connection:
+        channel = await connection.channel()
+        lone: dict[str, Any] = {"x-queue-type": "quorum", "x-quorum-initial-group-size": 1}
+        await channel.declare_queue("lone", durable=True, arguments=lone)
+        await cluster.until(lambda: not copies()["ok"], "doctor to see it")
+        named = await asyncio.to_thread(copies)
+        await channel.queue_delete("lone")
+
+    assert "1 of 8 queues are on fewer than 3 nodes, the first: lone" == named["said"]
+    assert "rabbitmq-queues grow" in named["fix"]
 
 
 async def test_killed_node_is_left_at_once_and_comes_back_into_step(
