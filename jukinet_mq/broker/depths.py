@@ -15,7 +15,7 @@ async def depths(url: str, queues: Iterable[str]) -> dict[str, int]:
     """Return how many messages wait in each of *queues*.
 
     What a consumer holds unacknowledged is not among them: stop the consumers first. The
-    management API's figures are up to 5 s old for quorum queues; these are of now. A queue
+    management API's figures are some seconds old for quorum queues; these are of now. A queue
     whose leader does not answer within 250 ms counts as empty: ask a cluster that is whole. The
     login in *url* needs the configure permission from RabbitMQ 4.3 on. The nation takes about 1 s.
 
