@@ -93,6 +93,7 @@ async def _run_cluster(seed: int, chaos: timedelta, per_second: int | None) -> i
                 settle_within=SETTLE_WITHIN,
                 per_second=per_second or cluster.PER_SECOND,
             )
+        _say(f"brokers that had to be restarted to come back: {len(brokers.restarted)}")
     return _judge(report, home)
 
 
