@@ -14,7 +14,7 @@ from tests.fixtures.own_servers import World
 SEED = 8
 CHAOS = timedelta(seconds=12)
 SETTLE_WITHIN = timedelta(seconds=90)
-NOTICES = 2_000
+NOTICES = 1_000
 MEMORY_MORE_MAX = 48 * 1024 * 1024
 
 

@@ -16,7 +16,7 @@ from tests.fixtures.installation import PROGRAM, Installation
 @pytest.mark.parametrize(
     "words",
     [
-        ("node", "show", "131016", "--json"),
+        ("node", "list", "--prefecture", "13", "--json"),
         ("status", "01980000-0000-7000-8000-000000000000"),
         ("inject", "move", "-"),
         ("no-such-command",),
