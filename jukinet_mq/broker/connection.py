@@ -99,6 +99,11 @@ def translated(doing: str) -> Iterator[None]:
             f"RabbitMQ does not answer while {doing} ({type(error).__name__}); nothing is lost, "
             "work goes on when it is back"
         ) from error
+    except Exception as error:
+        # Nothing more exact: aiormq's word for a connection that ended without a reason.
+        if type(error) is not Exception:
+            raise
+        raise BrokerUnavailableError(f"the connection was lost while {doing}") from error
 
 
 async def connect(link: Link, url: str) -> Connection:

@@ -180,10 +180,17 @@ async def test_connection_cut_at_any_byte_of_its_handshake_is_tried_again(
     assert {"away", "up"} == outcomes
 
 
-def test_connection_ended_before_its_first_frame_is_absence() -> None:
-    """What aiormq raises then, at times, is no error of its family; it ended a worker once."""
+@pytest.mark.parametrize("said", [StopAsyncIteration, Exception])
+def test_connection_that_ended_without_a_reason_is_absence(said: type[Exception]) -> None:
+    """What aiormq raises then, at times, is no error of its family; each ended a worker once."""
     with pytest.raises(BrokerUnavailableError), translated("connecting"):
-        raise StopAsyncIteration
+        raise said
+
+
+def test_error_of_our_own_is_no_absence() -> None:
+    """What is wrong with the program is not waited for."""
+    with pytest.raises(LookupError), translated("connecting"):
+        raise LookupError
 
 
 async def test_state_changes_are_said_once_not_per_try(
