@@ -201,8 +201,6 @@ def environment(directory: Path, ports: Mapping[str, int]) -> dict[str, str]:
         "RABBITMQ_PID_FILE": str(data / "node.pid"),
         # Bound threads of several servers would crowd on the same cores.
         "RABBITMQ_SCHEDULER_BIND_TYPE": "u",
-        # Ten threads for files, as Erlang has it, only take turns on one disk.
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+SDio 1",
         # The start script then becomes the Erlang VM instead of waiting for it.
         "RUNNING_UNDER_SYSTEMD": "true",
     }
