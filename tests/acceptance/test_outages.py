@@ -12,7 +12,7 @@ from signal import SIGINT, SIGKILL, Signals
 import pytest
 
 from jukinet_mq.nodes import Tier
-from tests.fixtures.filing import inject_updates, ndjson, update
+from tests.fixtures.filing import flowing, inject_updates, ndjson, update
 from tests.fixtures.installation import DEADLINE, Installation, Process
 from tests.fixtures.own_servers import SmallVolume, World, small_volume
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 async def flow(installation: Installation, *, parts: int = 2, size: int = 60) -> None:
-    """Inject updates in several parts, so that something is under way all the time."""
+    """Inject updates in several parts."""
     for _ in range(parts):
         start = next(_numbers)
         await asyncio.to_thread(inject_updates, installation, range(start, start + size))
@@ -113,17 +113,18 @@ async def test_broker_restarts_lose_and_double_nothing(
     """Stopped in order once and killed once under load: every update is everywhere once."""
     servers, installation = world
     [[before]] = await installation.fetch(Tier.NATIONAL, RECORDED)
+    updates = 0
     async with outage(installation, workers) as now:
         for stop in (servers.stop_broker, servers.kill_broker):
             resumed = workers[Tier.NATIONAL].from_now()
-            flowing = asyncio.create_task(flow(installation, parts=3, size=100))
-            await waiting(installation, resumed, "batch.committed")
-            await stop()
-            await servers.start()
-            await flowing
+            async with flowing(installation, itertools.count(next(_numbers))) as filing:
+                await waiting(installation, resumed, "batch.committed")
+                await stop()
+                await servers.start()
+            updates += filing.filed
     [[after]] = await installation.fetch(Tier.NATIONAL, RECORDED)
 
-    assert 600 == after - before
+    assert 0 < updates == after - before
     assert len(now[Tier.NATIONAL].events("worker.started")) >= 2
 
 
