@@ -265,6 +265,7 @@ def directory() -> Directory:
     return Directory(map(_area, data.rows("municipalities")))
 
 
+@functools.lru_cache(maxsize=4096)
 def check_digit(body: str) -> str:
     """Return the check digit of a local government code's first five digits (modulus 11).
 

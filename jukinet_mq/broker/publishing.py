@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final, cast
 
 import aiormq
 from aio_pika.abc import AbstractConnection
+from aiormq.abc import ChannelFrame
+from pamqp.base import Frame as Method
+from pamqp.body import ContentBody
+from pamqp.header import ContentHeader
 
 from jukinet_mq.broker.connection import translated
 from jukinet_mq.broker.liveness import is_blocked
@@ -20,16 +24,20 @@ from jukinet_mq.errors import (
     UnroutableError,
 )
 
+Frame = Method | ContentHeader | ContentBody
 _PERSISTENT: Final = 2
 DEADLINE: Final = timedelta(seconds=10)
 """A window that is not answered by then ends the session: its confirms may never come."""
+
+PART: Final = 32
+"""Envelopes in one write: some 75 kB of updates; between writes heartbeats pass."""
 
 
 class ConfirmingPublisher:
     """A channel in confirm mode.
 
-    Publishes on aio-pika's underlay: its own message layer took a sixth of a worker's time, and
-    its wait for the socket after each frame made one packet of each.
+    Writes frames through aiormq, aio-pika's underlay, many messages at once: a task, a write and
+    a packet of its own for each message took a quarter of the time of all tiers together.
     """
 
     def __init__(
@@ -66,9 +74,7 @@ class ConfirmingPublisher:
         try:
             with translated("publishing"):
                 async with asyncio.timeout(self._deadline.total_seconds()):
-                    answers = await asyncio.gather(
-                        *(self._publish(e) for e in envelopes), return_exceptions=True
-                    )
+                    answers = await self._send_all(envelopes)
         except BrokerUnavailableError:
             await self._refuse_while_blocked()
             raise
@@ -88,23 +94,34 @@ class ConfirmingPublisher:
             with translated("waiting for the end of the broker's alarm"):
                 await transport.connection.ready()
 
-    async def _publish(self, envelope: SignedEnvelope) -> object:
-        header = envelope.header
-        return await self._channel.basic_publish(
-            envelope.signed,
-            exchange=envelope.plane.exchange,
-            routing_key=envelope.routing_key,
-            properties=aiormq.spec.Basic.Properties(
-                content_type=CONTENT_TYPE,
-                delivery_mode=_PERSISTENT,
-                message_id=str(header.id),
-                timestamp=header.time,
-                message_type=type_name(header.kind, header.version),
-                user_id=header.sender,
-            ),
-            mandatory=True,
-            wait=False,
-        )
+    async def _send_all(self, envelopes: Sequence[SignedEnvelope]) -> list[object]:
+        confirms: list[asyncio.Future[object]] = []
+        try:
+            for start in range(0, len(envelopes), PART):
+                confirms += await self._send(envelopes[start : start + PART])
+            return await asyncio.gather(*confirms, return_exceptions=True)
+        finally:
+            for confirm in confirms:
+                confirm.cancel()
+            for envelope in envelopes:
+                self._channel.message_id_delivery_tag.pop(str(envelope.header.id), None)
+
+    async def _send(self, envelopes: Sequence[SignedEnvelope]) -> list[asyncio.Future[object]]:
+        """Send *envelopes* as one write; return what their confirms will settle, in order."""
+        channel = self._channel
+        confirms: list[asyncio.Future[object]] = []
+        frames: list[Frame] = []
+        async with channel.lock:
+            for envelope in envelopes:
+                channel.delivery_tag += 1
+                confirm = channel.create_future()
+                confirms.append(confirm)
+                channel.confirmations[channel.delivery_tag] = confirm
+                # By this aiormq finds the confirm of what is returned.
+                channel.message_id_delivery_tag[str(envelope.header.id)] = channel.delivery_tag
+                frames += _frames(envelope, body_size_max=channel.max_content_size)
+            await channel.write_queue.put(ChannelFrame.marshall(channel.number, frames))
+        return confirms
 
     @staticmethod
     def _answer(envelope: SignedEnvelope, answer: object) -> JukinetError | None:
@@ -123,3 +140,24 @@ class ConfirmingPublisher:
                     raise answer
             case _:
                 return None
+
+
+def _frames(envelope: SignedEnvelope, *, body_size_max: int) -> Iterator[Frame]:
+    """Yield the frames of one message (AMQP 0-9-1 §4.2.6): method, header, body."""
+    header = envelope.header
+    yield aiormq.spec.Basic.Publish(
+        exchange=envelope.plane.exchange, routing_key=envelope.routing_key, mandatory=True
+    )
+    yield ContentHeader(
+        body_size=len(envelope.signed),
+        properties=aiormq.spec.Basic.Properties(
+            content_type=CONTENT_TYPE,
+            delivery_mode=_PERSISTENT,
+            message_id=str(header.id),
+            timestamp=header.time,
+            message_type=type_name(header.kind, header.version),
+            user_id=header.sender,
+        ),
+    )
+    for start in range(0, len(envelope.signed), body_size_max):
+        yield ContentBody(envelope.signed[start : start + body_size_max])

@@ -55,9 +55,8 @@ def _unwrap(
     """Let each original of a forward arrive by itself, proved by its own signature."""
     prefecture = directory.node(forward.header.sender)
     for original in body.originals:
-        signed = original.encode()
         _judge_original(
-            delivery.carrying(signed), forward.header.id, prefecture, verifier, judgement, at=at
+            delivery, original.encode(), forward.header.id, prefecture, verifier, judgement, at=at
         )
 
 
@@ -70,12 +69,13 @@ def judge_original(
     """
     judgement = Judgement()
     prefecture = directory.node(delivery.user_id or "")
-    _judge_original(delivery, carried_by, prefecture, verifier, judgement, at=at)
+    _judge_original(delivery, delivery.signed, carried_by, prefecture, verifier, judgement, at=at)
     return judgement
 
 
 def _judge_original(
     delivery: Delivery,
+    signed: bytes,
     carried_by: UUID,
     prefecture: Node,
     verifier: Verifier,
@@ -85,10 +85,10 @@ def _judge_original(
 ) -> None:
     try:
         envelope = verifier.verify_original(
-            delivery.signed, forwarded_by=prefecture, node=NATIONAL_NODE, at=at
+            signed, forwarded_by=prefecture, node=NATIONAL_NODE, at=at
         )
     except (UntrustedError, RejectedError) as error:
-        judgement.held.append(Held(delivery, error, carried_by))
+        judgement.held.append(Held(delivery.carrying(signed), error, carried_by))
     else:
         judgement.arrivals.append(Arrival(delivery.node, envelope, carried_by=carried_by))
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from binascii import a2b_base64, b2a_base64
 from typing import Any, Final
 
-_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
-_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+import pybase64
+
+_URL: Final = b"-_"
 
 
 def encode(raw: bytes) -> bytes:
     """Return base64url without padding (RFC 7515 §2)."""
-    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=")
+    return pybase64.b64encode(raw, altchars=_URL).rstrip(b"=")
 
 
 def decode(text: bytes) -> bytes:
@@ -22,8 +22,10 @@ def decode(text: bytes) -> bytes:
         ValueError: A foreign character, padding, or bits left over: the same bytes have one
             spelling only, so nothing can change in transit without changing what is signed.
     """
-    raw = a2b_base64(text.translate(_FROM_URL) + b"==="[: -len(text) % 4])
-    # binascii skips what it does not know and drops left-over bits; encoding again shows both.
+    if b"+" in text or b"/" in text:
+        raise ValueError("base64, not base64url")
+    raw = pybase64.b64decode(text + b"==="[: -len(text) % 4], altchars=_URL, validate=True)
+    # Padding and left-over bits are read over; encoding again shows both.
     if encode(raw) != text:
         raise ValueError("not canonical base64url")
     return raw

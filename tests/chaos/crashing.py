@@ -100,7 +100,7 @@ POINTS: dict[str, Point] = {
     ),
     "publishing": Point(
         "some of a window are with the broker, others are not",
-        "jukinet_mq.broker.publishing:ConfirmingPublisher._publish",
+        "jukinet_mq.broker.publishing:ConfirmingPublisher._send",
     ),
     "confirmed": Point(
         "the broker has confirmed, nothing is marked",
