@@ -35,7 +35,7 @@ def identity_update(
     count: Annotated[int, typer.Option(min=1, max=300_000, help="Updates that count.")] = 10_000,
     warm_up: Annotated[
         int, typer.Option(min=1, max=50_000, help="Updates before, that do not.")
-    ] = 1_000,
+    ] = 5_000,
     seed: Seed = 1,
     processes: Annotated[
         int, typer.Option(min=1, max=16, help="Workers of each tier, side by side.")

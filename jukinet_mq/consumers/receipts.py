@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final, NamedTuple
 
 from jukinet_mq import telemetry
 from jukinet_mq.messages import RECEIPTS_MAX, Receipt, ReceiptLevel, ReceiptNotice
 from jukinet_mq.nodes import NodeCode
-from jukinet_mq.pausing import pause
 from jukinet_mq.producers.publisher import Draft, Publisher
 from jukinet_mq.store import receipts
 from jukinet_mq.store.database import Database, Transaction
 from jukinet_mq.store.receipts import GivenReceipt
 
-DUE_MAX: Final = 5_000
+DUE_MAX: Final = 20_000
 """Receipts that one transaction carries."""
-LINGER_PER_ENVELOPE: Final = timedelta(milliseconds=10)
-LINGER_MAX: Final = timedelta(seconds=10)
+LINGER_PER_ENVELOPE: Final = timedelta(milliseconds=30)
+LINGER_MAX: Final = timedelta(seconds=20)
 """An envelope costs all tiers about a millisecond of processor time, however many receipts are in
 it. When a round takes hundreds, for as many senders, waiting longer makes the next ones fewer;
 when it takes one, nobody waits."""
+QUIET_AFTER: Final = timedelta(seconds=1)
+"""When nothing was kept for so long, no more will come soon, and there is time."""
+LOOK_EVERY: Final = timedelta(seconds=1)
+"""For receipts that others have made due, an operator or another worker."""
 
 
 class Issued(NamedTuple):
@@ -58,19 +62,35 @@ async def issue(database: Database, publisher: Publisher) -> Issued:
 
 
 async def run_issuer(
-    database: Database,
-    publisher: Publisher,
-    *,
-    wait: Callable[[], Awaitable[None]],
-    stop: asyncio.Event,
+    database: Database, publisher: Publisher, *, kept: asyncio.Event, stop: asyncio.Event
 ) -> None:
-    """Issue until *stop* is set; *wait* returns when receipts may be due."""
+    """Issue until *stop* is set.
+
+    *kept* is set whenever something was kept that is owed a receipt, and together with *stop*.
+    """
     while not stop.is_set():
         issued = await issue(database, publisher)
         if issued.receipts == 0:
-            await wait()
+            await _heard(kept, within=LOOK_EVERY)
         elif issued.receipts < DUE_MAX:
-            await pause(linger(issued.envelopes), stop=stop)
+            await wait_for_more(kept, within=linger(issued.envelopes), stop=stop)
+
+
+async def wait_for_more(kept: asyncio.Event, *, within: timedelta, stop: asyncio.Event) -> None:
+    """Return after *within*, or as soon as nothing is kept any more."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + within.total_seconds()
+    while not stop.is_set() and (left := timedelta(seconds=end - loop.time())) > timedelta(0):
+        if not await _heard(kept, within=min(left, QUIET_AFTER)):
+            return
+
+
+async def _heard(event: asyncio.Event, *, within: timedelta) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), within.total_seconds())
+        event.clear()
+        return True
+    return False
 
 
 def linger(envelopes: int) -> timedelta:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -65,14 +64,14 @@ class Worker:
         self._database = desk.database
         self._stop = asyncio.Event()
         self._outbox_bell = Bell(desk.database.url)
-        self._receipts_due = asyncio.Event()
+        self._kept = asyncio.Event()
         self._recovery: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """Take nothing new; finish what is under way, then let `run` return."""
         self._stop.set()
         self._outbox_bell.ring()
-        self._receipts_due.set()
+        self._kept.set()
 
     async def run(self) -> None:
         """Work until `stop` is called.
@@ -121,7 +120,7 @@ class Worker:
         # then says it is no news, and the receipt already given is the only one there is.
         await keep(batch.deliveries, self._desk)
         await batch.ack()
-        self._receipts_due.set()
+        self._kept.set()
 
     async def _relay(self, connection: Connection) -> None:
         publisher = await ConfirmingPublisher.open(connection)
@@ -137,17 +136,12 @@ class Worker:
 
     async def _issue(self) -> None:
         await run_issuer(
-            self._database, self._desk.work.publisher, wait=self._until_due, stop=self._stop
+            self._database, self._desk.work.publisher, kept=self._kept, stop=self._stop
         )
-
-    async def _until_due(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._receipts_due.wait(), RETRY_EVERY.total_seconds())
-        self._receipts_due.clear()
 
     async def _retry(self) -> None:
         while await retry_due(self._desk):
-            self._receipts_due.set()
+            self._kept.set()
 
     async def _come_round(self, chore: Chore) -> None:
         while not self._stop.is_set():
