@@ -35,6 +35,7 @@ BATCH_BYTES_MAX: Final = 1536 * 1024
 """Bounds what one batch verifies in one go: some 500 updates, or 8 full forwards."""
 BUSY: Final = 8
 FULL_ENOUGH: Final = 200
+FULL_ENOUGH_BYTES: Final = BATCH_BYTES_MAX // 3
 LINGER: Final = timedelta(milliseconds=200)
 """After a batch of at least BUSY more is on its way: the next one waits to be fuller, since a
 batch costs a dozen statements however much is in it. A single delivery never waits."""
@@ -81,6 +82,7 @@ class BatchConsumer:
         self._clock = clock
         self._patience = patience.total_seconds()
         self._arrived: deque[_Arrival] = deque()
+        self._arrived_bytes = 0
         self._news = asyncio.Event()
         self._lost: str | None = None
         self._last_size = 0
@@ -143,6 +145,7 @@ class BatchConsumer:
             delivery = _delivery(node, message, self._clock())
             tag = message.delivery_tag or 0
             self._arrived.append(_Arrival(delivery, message.channel, tag))
+            self._arrived_bytes += len(delivery.signed)
             self._news.set()
 
         return arrived
@@ -163,7 +166,7 @@ class BatchConsumer:
         while not self._arrived and self._lost is None and not stop.is_set():
             if not await _first_of(self._news.wait(), stop.wait(), within=self._patience):
                 await _first_of(self._ask(), stop.wait())
-        if self._last_size >= BUSY and len(self._arrived) < FULL_ENOUGH:
+        if self._last_size >= BUSY and not self._is_full_enough():
             await pause(LINGER, stop=stop)
         if self._lost is not None:
             raise BrokerUnavailableError(f"{self._lost} while consuming")
@@ -187,14 +190,19 @@ class BatchConsumer:
                 f"{name} held what it did not deliver to its consumer; consuming begins anew"
             )
 
+    def _is_full_enough(self) -> bool:
+        return len(self._arrived) >= FULL_ENOUGH or self._arrived_bytes >= FULL_ENOUGH_BYTES
+
     def _take(self, limit: int) -> list[_Arrival]:
         taken = [self._arrived.popleft()]
         size = len(taken[0].delivery.signed)
         while self._arrived and len(taken) < limit:
-            size += len(self._arrived[0].delivery.signed)
-            if size > BATCH_BYTES_MAX:
+            more = len(self._arrived[0].delivery.signed)
+            if size + more > BATCH_BYTES_MAX:
                 break
+            size += more
             taken.append(self._arrived.popleft())
+        self._arrived_bytes -= size
         return taken
 
 
