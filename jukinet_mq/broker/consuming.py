@@ -25,7 +25,7 @@ from jukinet_mq.clock import Clock
 from jukinet_mq.envelope import Delivery
 from jukinet_mq.errors import BrokerUnavailableError
 from jukinet_mq.nodes import NodeCode
-from jukinet_mq.pausing import pause
+from jukinet_mq.pausing import is_worth_filling, pause
 
 QUEUES_PER_CHANNEL: Final = 128
 """A channel starts its consumers one after the other; channels beside each other are faster."""
@@ -33,12 +33,10 @@ PREFETCH_MIN: Final = 10
 PREFETCH_MAX: Final = 1_000
 BATCH_BYTES_MAX: Final = 1536 * 1024
 """Bounds what one batch verifies in one go: some 500 updates, or 8 full forwards."""
-BUSY: Final = 8
-FULL_ENOUGH: Final = 200
 FULL_ENOUGH_BYTES: Final = BATCH_BYTES_MAX // 3
 LINGER: Final = timedelta(milliseconds=200)
-"""After a batch of at least BUSY more is on its way: the next one waits to be fuller, since a
-batch costs a dozen statements however much is in it. A single delivery never waits."""
+"""How long a batch under load waits to be fuller: it costs a dozen statements, however much is
+in it."""
 
 
 def prefetch_per_queue(queues: int, *, in_flight: int) -> int:
@@ -166,7 +164,7 @@ class BatchConsumer:
         while not self._arrived and self._lost is None and not stop.is_set():
             if not await _first_of(self._news.wait(), stop.wait(), within=self._patience):
                 await _first_of(self._ask(), stop.wait())
-        if self._last_size >= BUSY and not self._is_full_enough():
+        if self._is_worth_filling():
             await pause(LINGER, stop=stop)
         if self._lost is not None:
             raise BrokerUnavailableError(f"{self._lost} while consuming")
@@ -190,8 +188,9 @@ class BatchConsumer:
                 f"{name} held what it did not deliver to its consumer; consuming begins anew"
             )
 
-    def _is_full_enough(self) -> bool:
-        return len(self._arrived) >= FULL_ENOUGH or self._arrived_bytes >= FULL_ENOUGH_BYTES
+    def _is_worth_filling(self) -> bool:
+        few = is_worth_filling(last=self._last_size, here=len(self._arrived))
+        return few and self._arrived_bytes < FULL_ENOUGH_BYTES
 
     def _take(self, limit: int) -> list[_Arrival]:
         taken = [self._arrived.popleft()]

@@ -46,7 +46,7 @@ from jukinet_mq.room import open_room
 from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
-LOOK_EVERY: Final = timedelta(seconds=5)
+LOOK_EVERY: Final = timedelta(seconds=10)
 """Counting costs processor time that is then not there for what is measured."""
 SINGLES_FIRST: Final = 5
 """Not counted: the first ones open connections."""

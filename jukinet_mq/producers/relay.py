@@ -12,17 +12,15 @@ from jukinet_mq import telemetry
 from jukinet_mq.envelope import SignedEnvelope
 from jukinet_mq.errors import BrokerBlockedError, JukinetError
 from jukinet_mq.nodes import NodeCode
-from jukinet_mq.pausing import pause
+from jukinet_mq.pausing import is_worth_filling, pause
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Database
 
 WINDOW: Final = 500
 """Publishes in flight. Quorum queues reach their top rate with 200 and more unconfirmed."""
-BUSY: Final = 8
-FULL_ENOUGH: Final = 200
 LINGER: Final = timedelta(milliseconds=100)
-"""After a window of at least BUSY more is being published: the next one waits to be fuller, since
-claiming costs the same for one as for hundreds. A single envelope never waits."""
+"""How long a window under load waits to be fuller: claiming costs the same for one as for
+hundreds."""
 REFUSED_PAUSE: Final = timedelta(seconds=1)
 
 
@@ -98,7 +96,7 @@ async def run_relay(
             await pause(REFUSED_PAUSE, stop=stop)
         elif not confirmed:
             await wait()
-        elif BUSY <= confirmed < FULL_ENOUGH:
+        elif is_worth_filling(last=confirmed, here=confirmed):
             await pause(LINGER, stop=stop)
 
 

@@ -43,7 +43,7 @@ disk_free_limit.absolute = 256MB
 # The log that all quorum queues share is kept in memory up to this size before it moves to
 # their own files. Moving touches a file of each of 1,789 queues: at 32 MB it took half of all
 # the node's time under load. The default of 512 MB is more than a small machine can spare.
-raft.wal_max_size_bytes = 134217728
+raft.wal_max_size_bytes = 268435456
 
 # Statistics of 1,789 queues every 5 s cost more than the queues do while nothing happens.
 # _ADVANCED says the same of those that the queues give by themselves.

@@ -80,3 +80,10 @@ def inject_and_die(installation: Installation, point: str, *, number: int) -> st
     done = installation.jukinet("inject", "-", given=lines, launcher=launcher)
     assert -signal.SIGKILL == done.returncode, done.stderr
     return lines
+
+
+async def die_filing(installation: Installation, point: str) -> None:
+    """File in bulk until the injector dies at *point*, then file the same again."""
+    lines = await asyncio.to_thread(inject_and_die, installation, point, number=next(_numbers))
+    again = await asyncio.to_thread(installation.jukinet, "inject", "-", given=lines)
+    assert 0 == again.returncode, again.stderr

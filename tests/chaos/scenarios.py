@@ -14,7 +14,8 @@ from typing import Any
 
 from jukinet_mq.load.measure import peak_resident_bytes
 from jukinet_mq.nodes import NodeCode, Tier
-from tests.chaos.parade import die_at, every_case
+from tests.chaos.crashing import POINTS
+from tests.chaos.parade import die_at, die_filing, every_case
 from tests.fixtures.filing import inject, inject_updates, move
 from tests.fixtures.installation import CHIYODA, HAKODATE, SAPPORO, Installation, Process
 from tests.fixtures.own_servers import OwnServers
@@ -56,21 +57,25 @@ async def proved(installation: Installation) -> None:
 async def crash_points(
     _servers: OwnServers, installation: Installation, chance: random.Random
 ) -> Figures:
-    """Kill each tier's worker at every step that it takes, and count after each death (G3)."""
-    deaths = 0
-    cases = list(every_case()) * CRASHES_PER_POINT
+    """Kill every process at every step that it takes, and count after each death (G3)."""
+    cases: list[tuple[str, Tier | None]] = [
+        *every_case(),
+        *((name, None) for name, point in POINTS.items() if point.command == "inject"),
+    ] * CRASHES_PER_POINT
     chance.shuffle(cases)
     for point, tier in cases:
         with ExitStack() as stack:
-            others = [stack.enter_context(installation.worker(t)) for t in Tier if t is not tier]
-            await die_at(installation, tier, point, times=chance.randint(1, 3))
-            last = stack.enter_context(installation.worker(tier))
+            workers = [stack.enter_context(installation.worker(t)) for t in Tier if t is not tier]
+            if tier is None:
+                await die_filing(installation, point)
+            else:
+                await die_at(installation, tier, point, times=chance.randint(1, 3))
+                workers.append(stack.enter_context(installation.worker(tier)))
             await installation.settled(within=SETTLE_WITHIN)
-            codes = [await asyncio.to_thread(worker.terminate) for worker in (*others, last)]
+            codes = [await asyncio.to_thread(worker.terminate) for worker in workers]
         assert [0, 0, 0] == codes, (point, tier)
         await proved(installation)
-        deaths += 1
-    return {"steps": len(cases) // CRASHES_PER_POINT, "deaths": deaths}
+    return {"steps": len(cases) // CRASHES_PER_POINT, "deaths": len(cases)}
 
 
 async def storm(servers: OwnServers, installation: Installation, chance: random.Random) -> Figures:
