@@ -109,19 +109,23 @@ class ConfirmingPublisher:
     async def _send(self, envelopes: Sequence[SignedEnvelope]) -> list[asyncio.Future[object]]:
         """Send *envelopes* as one write; return what their confirms will settle, in order."""
         channel = self._channel
-        confirms: list[asyncio.Future[object]] = []
-        frames: list[Frame] = []
+        size_max = channel.max_content_size
+        frames = [f for e in envelopes for f in _frames(e, body_size_max=size_max)]
+        window = ChannelFrame.marshall(channel.number, frames)
         async with channel.lock:
-            for envelope in envelopes:
-                channel.delivery_tag += 1
-                confirm = channel.create_future()
-                confirms.append(confirm)
-                channel.confirmations[channel.delivery_tag] = confirm
-                # By this aiormq finds the confirm of what is returned.
-                channel.message_id_delivery_tag[str(envelope.header.id)] = channel.delivery_tag
-                frames += _frames(envelope, body_size_max=channel.max_content_size)
-            await channel.write_queue.put(ChannelFrame.marshall(channel.number, frames))
+            confirms = [self._expect_confirm(envelope) for envelope in envelopes]
+            await channel.write_queue.put(window)
         return confirms
+
+    def _expect_confirm(self, envelope: SignedEnvelope) -> asyncio.Future[object]:
+        """Take the channel's next delivery tag for *envelope*, as aiormq's `basic_publish` does."""
+        channel = self._channel
+        channel.delivery_tag += 1
+        confirm: asyncio.Future[object] = channel.create_future()
+        channel.confirmations[channel.delivery_tag] = confirm
+        # By this aiormq finds the confirm of what is returned.
+        channel.message_id_delivery_tag[str(envelope.header.id)] = channel.delivery_tag
+        return confirm
 
     @staticmethod
     def _answer(envelope: SignedEnvelope, answer: object) -> JukinetError | None:
