@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from datetime import timedelta
 from signal import SIGINT
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from jukinet_mq.load.measure import peak_resident_bytes
 from jukinet_mq.nodes import NodeCode, Tier
 from tests.chaos.crashing import POINTS
+from tests.chaos.crew import Flow
 from tests.chaos.parade import die_at, die_filing, every_case
 from tests.fixtures.filing import inject, inject_updates, move
 from tests.fixtures.installation import CHIYODA, HAKODATE, SAPPORO, Installation, Process
@@ -100,30 +100,13 @@ async def _file_updates(installation: Installation, count: int) -> None:
         await asyncio.to_thread(inject_updates, installation, numbers)
 
 
-@dataclass
-class Steady:
-    """Files updates at a rate, through an outage of the others' database."""
-
-    installation: Installation
-    filed: int = 0
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """File until told to stop."""
-        began = time.monotonic()
-        while not stop.is_set():
-            due = int((time.monotonic() - began) * OUTAGE_PER_SECOND) - self.filed
-            numbers = range(self.filed + 1, self.filed + 1 + max(due, 1))
-            await asyncio.to_thread(inject_updates, self.installation, numbers)
-            self.filed += len(numbers)
-
-
 async def outage(
     servers: OwnServers, installation: Installation, _chance: random.Random
 ) -> Figures:
     """Stop PostgreSQL for a minute with work in hand; nothing counts against any envelope (G5)."""
     with installation.workers() as workers:
-        steady, told = Steady(installation), asyncio.Event()
-        filing = asyncio.create_task(steady.run(told))
+        flow, told = Flow(installation, OUTAGE_PER_SECOND), asyncio.Event()
+        filing = asyncio.create_task(flow.run(told))
         await asyncio.sleep(10)
         told.set()
         await filing
@@ -132,7 +115,7 @@ async def outage(
         await servers.start()
         back = time.monotonic()
         told.clear()
-        filing = asyncio.create_task(steady.run(told))
+        filing = asyncio.create_task(flow.run(told))
         for worker in workers.values():
             await installation.until(_resumed(worker.events), within=timedelta(minutes=2))
         normal = time.monotonic() - back
@@ -143,7 +126,7 @@ async def outage(
     retried = [await installation.fetch(t, "SELECT * FROM inbox WHERE attempts > 1") for t in Tier]
     assert [[], [], []] == retried
     assert normal < NORMAL_WITHIN_SECONDS
-    return {"updates": steady.filed, "seconds away": OUTAGE_SECONDS,
+    return {"events": flow.filed, "seconds away": OUTAGE_SECONDS,
             "consuming again after": round(normal, 1)}  # fmt: skip
 
 
