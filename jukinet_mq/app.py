@@ -29,7 +29,7 @@ from jukinet_mq.topology.credentials import load as load_credentials
 from jukinet_mq.topology.model import queue_name
 from jukinet_mq.trust.verification import Verifier
 
-IN_FLIGHT: Final = {Tier.MUNICIPALITY: 8_000, Tier.PREFECTURE: 8_000, Tier.NATIONAL: 100}
+IN_FLIGHT: Final = {Tier.MUNICIPALITY: 8_000, Tier.PREFECTURE: 8_000, Tier.NATIONAL: 200}
 """Deliveries that a worker may hold: some 2 kB each, but a forward to J-LIS up to 256 KiB."""
 CHASE_EVERY: Final = timedelta(seconds=5)
 """What must be resent at once is resent within this time."""

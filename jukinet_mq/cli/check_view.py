@@ -36,7 +36,7 @@ async def overdue(
     limit: int,
 ) -> dict[Tier, Overdue]:
     """Ask each tier's database which receipts are missing."""
-    from jukinet_mq.consumers.overdue import outstanding
+    from jukinet_mq.consumers.owing import outstanding
     from jukinet_mq.store import overdue as store
 
     found = {}

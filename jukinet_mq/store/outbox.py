@@ -171,14 +171,14 @@ class Published:
     """What a node has published, as far as a receipt about it must be judged.
 
     Attributes:
-        relayed_at: When the broker last confirmed it; None while it waits for the relay.
+        out_at: When the broker first confirmed it, or earlier where that is not known.
     """
 
     node: NodeCode
     recipient: NodeCode
     kind: str
     version: int
-    relayed_at: datetime | None
+    out_at: datetime
     digest: bytes
 
 
@@ -189,7 +189,7 @@ async def published(
     rows = await tx.fetch("outbox/published", list(message_ids))
     return {
         (row["message_id"], row["node"]): Published(
-            row["node"], row["recipient"], row["kind"], row["version"], row["relayed_at"],
+            row["node"], row["recipient"], row["kind"], row["version"], row["out_at"],
             row["digest"],
         )
         for row in rows

@@ -84,11 +84,13 @@ class Heard:
     """When this database's nodes last heard from a keeper.
 
     Attributes:
-        relayed_at: It has answered what was relayed up to then; None if it never answered.
+        relayed_at: It has answered what was first relayed up to then; None if it never answered.
+        heard_at: When it answered anything; kept as coarsely as `HEARD_STEP`.
         probes: Envelopes resent since, to learn whether it is there.
     """
 
     relayed_at: datetime | None = None
+    heard_at: datetime | None = None
     probes: int = 0
     probed_at: datetime | None = None
 
@@ -189,7 +191,10 @@ async def heard(tx: Transaction, keepers: Iterable[str]) -> dict[str, Heard]:
     if not wanted:
         return {}
     rows = await tx.fetch("overdue/heard", wanted)
-    return {r["keeper"]: Heard(r["relayed_at"], r["probes"], r["probed_at"]) for r in rows}
+    return {
+        r["keeper"]: Heard(r["relayed_at"], r["heard_at"], r["probes"], r["probed_at"])
+        for r in rows
+    }
 
 
 async def hear(tx: Transaction, answered: Mapping[str, datetime]) -> None:
@@ -197,15 +202,15 @@ async def hear(tx: Transaction, answered: Mapping[str, datetime]) -> None:
     before = await heard(tx, answered)
     if missing := sorted(answered.keys() - before.keys()):
         await tx.execute("overdue/meet", missing)
-    news = {k: at for k, at in answered.items() if _is_news(before.get(k), at)}
+    news = {k: at for k, at in answered.items() if _is_news(before.get(k), at, now=tx.at)}
     if news:
-        await tx.execute("overdue/hear", list(news), list(news.values()))
+        await tx.execute("overdue/hear", list(news), list(news.values()), tx.at)
 
 
-def _is_news(before: Heard | None, at: datetime) -> bool:
-    if before is None or before.relayed_at is None or before.probes:
+def _is_news(before: Heard | None, at: datetime, *, now: datetime) -> bool:
+    if before is None or before.relayed_at is None or before.heard_at is None or before.probes:
         return True
-    return at >= before.relayed_at + HEARD_STEP
+    return at >= before.relayed_at + HEARD_STEP or now >= before.heard_at + HEARD_STEP
 
 
 async def probed(tx: Transaction, keepers: Sequence[str]) -> None:

@@ -30,6 +30,7 @@ OUTAGE_SECONDS = 60
 OUTAGE_PER_SECOND = 50
 NORMAL_WITHIN_SECONDS = 60
 BACKLOG = 100_000
+PROBES_MAX = 20
 
 RECORDED = "SELECT count(*), count(DISTINCT message_id) FROM register_history WHERE node = 'jlis'"
 # What the keepers other than Chiyoda have not answered yet.
@@ -160,6 +161,7 @@ async def away(installation: Installation, notices: int) -> Figures:
             Tier.MUNICIPALITY, UNANSWERED_BY_OTHERS, [(0,)], within=DRAINED_WITHIN
         )
         waiting = (await installation.depths())["cs.131016"]
+        assert waiting <= notices + PROBES_MAX, "the backlog of who is away was multiplied"
         began = time.monotonic()
         with _worker_of(installation, CHIYODA) as returned:
             await installation.settled(within=DRAINED_WITHIN)

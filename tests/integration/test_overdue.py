@@ -13,7 +13,8 @@ import pytest
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.handlers.tables import HANDLERS
-from jukinet_mq.consumers.overdue import PROBE_EVERY, SILENT_AFTER, chase, outstanding, owed_counts
+from jukinet_mq.consumers.overdue import LOOK_AGAIN, PROBE_EVERY, SILENT_AFTER, chase
+from jukinet_mq.consumers.owing import outstanding, owed_counts
 from jukinet_mq.envelope import Delivery, SignedEnvelope
 from jukinet_mq.messages import (
     CATALOGUE,
@@ -261,6 +262,37 @@ async def test_backlog_of_a_keeper_that_is_away_is_not_multiplied(
     await country.hand_over(queue)
     await country.settle(back)
     await wait_and_chase(country, back, timedelta(hours=1))
+    assert [] == await waiting(country)
+    assert [] == back.bytes_at(TOKYO, "identity-update")
+
+
+async def test_keeper_that_works_through_its_backlog_gets_no_second_one(country: Country) -> None:
+    """What it answers may be the first copy of the probe; the others are still in its queue."""
+    queue: list[Delivery] = []
+
+    def delayed(one: Delivery) -> list[Delivery]:
+        if at(TOKYO, "identity-update")(one):
+            queue.append(one)
+            return []
+        return [one]
+
+    for number in range(30):
+        await country.say(CHIYODA, TOKYO, update(number))
+        await country.settle(delayed)
+        country.later(seconds=10)
+    await wait_and_chase(country, delayed, PATIENCE.kept)
+    assert 31 == len(queue)
+
+    back = Lossy(nothing)
+    await country.hand_over(queue[:10])
+    await country.settle(back)
+    await wait_and_chase(country, delayed, LOOK_AGAIN)
+
+    assert 32 >= len(queue)
+    assert 20 == len(await waiting(country))
+    await country.hand_over(queue[10:])
+    await country.settle(back)
+    await wait_and_chase(country, back, LOOK_AGAIN)
     assert [] == await waiting(country)
     assert [] == back.bytes_at(TOKYO, "identity-update")
 

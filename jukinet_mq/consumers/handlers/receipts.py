@@ -59,11 +59,15 @@ async def receive_receipts(
 
 
 def _answered(owed: Iterable[tuple[ReceivedReceipt, Published | None]]) -> dict[str, datetime]:
-    """Say up to which instant of relaying each keeper has answered."""
+    """Say up to which instant of first relaying each keeper has answered.
+
+    The answer to what was relayed again may be to the first copy, with all that was relayed in
+    between still to come; so a later relay counts for nothing here.
+    """
     latest: dict[str, datetime] = {}
     for one, known in owed:
-        if known is not None and known.relayed_at is not None and one.matches:
-            latest[one.keeper] = max(latest.get(one.keeper, known.relayed_at), known.relayed_at)
+        if known is not None and one.matches:
+            latest[one.keeper] = max(latest.get(one.keeper, known.out_at), known.out_at)
     return latest
 
 

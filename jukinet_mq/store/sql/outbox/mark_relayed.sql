@@ -1,1 +1,3 @@
-UPDATE outbox SET relayed_at = $2, relays = relays + 1 WHERE position = ANY ($1::bigint[])
+UPDATE outbox
+SET relayed_at = $2, first_relayed_at = coalesce(first_relayed_at, $2), relays = relays + 1
+WHERE position = ANY ($1::bigint[])

@@ -1,0 +1,121 @@
+"""Which receipts an envelope is owed, which of them have not come, and when patience ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+from jukinet_mq.messages import CATALOGUE, Keeper, Owed, ReceiptLevel, find_kind, owed_by
+from jukinet_mq.nodes import NodeCode, directory
+from jukinet_mq.retry import Patience
+from jukinet_mq.store import overdue
+from jukinet_mq.store.database import Transaction
+from jukinet_mq.store.overdue import Awaited, Listed, OwedCount
+
+PAIRS_MAX: Final = 50_000
+"""Pairs of nodes whose keepers are remembered."""
+
+
+async def outstanding(
+    tx: Transaction, node: str | None, *, limit: int
+) -> list[tuple[Listed, list[NodeCode]]]:
+    """Return the envelopes of *node* (all: None) that lack receipts, and whose they lack."""
+    found = [
+        (one, [lack.keeper for lack in lacking(one.awaited)])
+        for one in await overdue.listed(tx, node, limit=limit)
+    ]
+    return [(one, keepers) for one, keepers in found if keepers]
+
+
+@cache
+def owed_counts() -> tuple[OwedCount, ...]:
+    """Return how many receipts each kind owes, within one prefecture and between two."""
+    return tuple(
+        OwedCount(
+            kind.name,
+            kind.version,
+            home,
+            keepers=_count(kind.keepers, home=home),
+            actors=_count(kind.actors, home=home),
+        )
+        for kind in CATALOGUE
+        if kind.answered
+        for home in (True, False)
+    )
+
+
+def _count(keepers: Sequence[Keeper], *, home: bool) -> int:
+    once = {Keeper.RECIPIENT_PREFECTURE: Keeper.SENDER_PREFECTURE} if home else {}
+    return len({once.get(keeper, keeper) for keeper in keepers})
+
+
+class Lacking(NamedTuple):
+    """A receipt that has not come.
+
+    Attributes:
+        due_at: When to do something about it; None while it is another keeper's turn.
+        spoken: Whether the keeper has said `kept`.
+    """
+
+    keeper: NodeCode
+    due_at: datetime | None
+    spoken: bool
+
+
+@lru_cache(maxsize=PAIRS_MAX)
+def _owed(kind: str, version: int, node: NodeCode, recipient: NodeCode) -> tuple[Owed, ...]:
+    known = find_kind(kind, version)
+    if known is None:
+        return ()
+    nodes = directory()
+    return owed_by(known, nodes.node(node), nodes.node(recipient), nodes)
+
+
+Said = Mapping[str, datetime]
+"""What one keeper has answered: when each level came."""
+
+
+def lacking(row: Awaited) -> list[Lacking]:
+    """Say whose receipts have not come yet."""
+    owed = _owed(row.kind, row.version, row.node, row.recipient)
+    said: dict[str, dict[str, datetime]] = {one.keeper: {} for one in owed}
+    for answer in row.answers:
+        said.setdefault(answer.keeper, {})[answer.level] = answer.received_at
+    direct = [said[one.keeper] for one in owed if not one.by_forward]
+    refused = any(ReceiptLevel.REJECTED in each for each in direct)
+    return [
+        Lacking(
+            one.keeper,
+            _due_at(row, one, said[one.keeper], direct),
+            spoken=ReceiptLevel.KEPT in said[one.keeper],
+        )
+        for one in owed
+        # What its direct keeper has refused is never forwarded.
+        if not (_is_settled(one, said[one.keeper]) or (one.by_forward and refused))
+    ]
+
+
+def _is_settled(owed: Owed, said: Said) -> bool:
+    if ReceiptLevel.REJECTED in said or ReceiptLevel.PROCESSED in said:
+        return True
+    return owed.level is ReceiptLevel.KEPT and ReceiptLevel.KEPT in said
+
+
+def _due_at(row: Awaited, owed: Owed, said: Said, direct: Sequence[Said]) -> datetime | None:
+    """Return when patience ends; it begins with the relay, or when a forward could begin."""
+    begun = [row.relayed_at]
+    if owed.by_forward:
+        begun += [each.get(ReceiptLevel.PROCESSED) for each in direct]
+    known = [at for at in begun if at is not None]
+    if len(known) < len(begun):
+        return None
+    patience = patience_of(row)
+    return max(known) + (patience.processed if ReceiptLevel.KEPT in said else patience.kept)
+
+
+def patience_of(row: Awaited) -> Patience:
+    """Return its kind's patience; the usual one for a kind that this program does not know."""
+    kind = find_kind(row.kind, row.version)
+    return Patience() if kind is None else kind.patience
