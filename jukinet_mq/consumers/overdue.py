@@ -86,7 +86,7 @@ class Decided:
         elif row.alarmed_at is not None:
             self._wait(row, self.at + ALARMED_AGAIN)
         elif row.relayed_at is not None and (row.suspect or late):
-            silent = [one.keeper for one in late if not self._has_passed(row.relayed_at, one)]
+            silent = [one.keeper for one in late if not self._has_passed(one)]
             self._press(row, missing, silent, lost=row.suspect or len(silent) < len(late))
         else:
             dates = [one.due_at for one in missing if one.due_at is not None]
@@ -111,13 +111,13 @@ class Decided:
             self.resent.append(row.message_id)
             self.nexts.append(Next(row.message_id, self.at + pause, row.resends + 1, None))
 
-    def _has_passed(self, relayed_at: datetime, one: Lacking) -> bool:
+    def _has_passed(self, one: Lacking) -> bool:
         """Tell whether the keeper was there after this envelope must have come to it."""
         heard = self.heard.get(one.keeper, Heard())
-        if one.spoken or heard.relayed_at is None:
+        if one.spoken or heard.relayed_at is None or one.begun_at is None:
             return one.spoken
-        surely = relayed_at + (timedelta(0) if self._is_silent(heard) else PASSED_AFTER)
-        return heard.relayed_at >= surely
+        disorder = timedelta(0) if self._is_silent(heard) else PASSED_AFTER
+        return heard.relayed_at >= one.begun_at + disorder
 
     def _may_probe(self, keeper: str) -> bool:
         heard = self.heard.get(keeper, Heard())

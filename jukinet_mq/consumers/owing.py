@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
@@ -55,13 +55,21 @@ class Lacking(NamedTuple):
     """A receipt that has not come.
 
     Attributes:
-        due_at: When to do something about it; None while it is another keeper's turn.
+        begun_at: When the envelope, or the forward of it, was on its way to the keeper at the
+            latest; None while it is another keeper's turn.
+        patience: How long from then until something is done about it.
         spoken: Whether the keeper has said `kept`.
     """
 
     keeper: NodeCode
-    due_at: datetime | None
+    begun_at: datetime | None
+    patience: timedelta
     spoken: bool
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When to do something about it."""
+        return None if self.begun_at is None else self.begun_at + self.patience
 
 
 @lru_cache(maxsize=PAIRS_MAX)
@@ -88,7 +96,8 @@ def lacking(row: Awaited) -> list[Lacking]:
     return [
         Lacking(
             one.keeper,
-            _due_at(row, one, said[one.keeper], direct),
+            _begun_at(row, one, direct),
+            _patience(row, said[one.keeper]),
             spoken=ReceiptLevel.KEPT in said[one.keeper],
         )
         for one in owed
@@ -103,16 +112,17 @@ def _is_settled(owed: Owed, said: Said) -> bool:
     return owed.level is ReceiptLevel.KEPT and ReceiptLevel.KEPT in said
 
 
-def _due_at(row: Awaited, owed: Owed, said: Said, direct: Sequence[Said]) -> datetime | None:
-    """Return when patience ends; it begins with the relay, or when a forward could begin."""
+def _begun_at(row: Awaited, owed: Owed, direct: Sequence[Said]) -> datetime | None:
     begun = [row.relayed_at]
     if owed.by_forward:
         begun += [each.get(ReceiptLevel.PROCESSED) for each in direct]
     known = [at for at in begun if at is not None]
-    if len(known) < len(begun):
-        return None
+    return max(known) if len(known) == len(begun) else None
+
+
+def _patience(row: Awaited, said: Said) -> timedelta:
     patience = patience_of(row)
-    return max(known) + (patience.processed if ReceiptLevel.KEPT in said else patience.kept)
+    return patience.processed if ReceiptLevel.KEPT in said else patience.kept
 
 
 def patience_of(row: Awaited) -> Patience:
