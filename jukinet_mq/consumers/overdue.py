@@ -67,7 +67,12 @@ async def chase(database: Database) -> None:
 
 @dataclass(slots=True)
 class Decided:
-    """What a round does about the envelopes it looks at."""
+    """What is done about some envelopes.
+
+    Attributes:
+        probes: Of each silent keeper that may be tried, what was relayed last; resent by `chase`
+            once all have been looked at.
+    """
 
     at: datetime
     heard: dict[str, Heard]

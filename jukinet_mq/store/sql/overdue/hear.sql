@@ -1,4 +1,5 @@
--- Note up to when keepers have answered, and that they have. Rows that another worker writes just now are left to it.
+-- Note up to when keepers have answered, and that they have. Rows that another worker writes just
+-- now are left to it.
 WITH free AS (
     SELECT h.keeper FROM keeper_heard AS h
     WHERE h.keeper = ANY ($1::text[])
