@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from jukinet_mq import telemetry
 from jukinet_mq.envelope import SignedEnvelope
-from jukinet_mq.errors import BrokerBlockedError, JukinetError
+from jukinet_mq.errors import BrokerBlockedError, BrokerUnavailableError, JukinetError
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.pausing import is_worth_filling, pause
 from jukinet_mq.store import outbox
@@ -22,6 +22,9 @@ LINGER: Final = timedelta(milliseconds=100)
 """How long a window under load waits to be fuller: claiming costs the same for one as for
 hundreds."""
 REFUSED_PAUSE: Final = timedelta(seconds=1)
+REFUSED_FOR_MAX: Final = timedelta(seconds=10)
+"""When a connection is given up that takes some envelopes and refuses others. After a queue's
+leader had died with its node, RabbitMQ 3.10.8 nacked on one for a minute, until the node was back."""
 
 
 class ConfirmedPublisher(Protocol):
@@ -86,18 +89,30 @@ async def run_relay(
         BrokerUnavailableError: Doubt about the connection; build a new one and call again.
         DatabaseUnavailableError: Wait for PostgreSQL and call again.
     """
+    refused_since: float | None = None
     while not stop.is_set():
         try:
             confirmed, refused = await relay_window(database, publisher, nodes=nodes)
         except BrokerBlockedError as error:
             await _wait_for_the_alarms_end(publisher, error, stop=stop)
             continue
+        refused_since = (refused_since or time.monotonic()) if refused else None
+        if refused_since is not None:
+            _doubt(time.monotonic() - refused_since)
         if refused and not confirmed:
             await pause(REFUSED_PAUSE, stop=stop)
         elif not confirmed:
             await wait()
         elif is_worth_filling(last=confirmed, here=confirmed):
             await pause(LINGER, stop=stop)
+
+
+def _doubt(refused_seconds: float) -> None:
+    if refused_seconds > REFUSED_FOR_MAX.total_seconds():
+        raise BrokerUnavailableError(
+            f"RabbitMQ has refused envelopes for {refused_seconds:.0f} s on this connection; they "
+            "wait in the outbox and are tried on another"
+        )
 
 
 async def _wait_for_the_alarms_end(
