@@ -24,7 +24,7 @@ hundreds."""
 REFUSED_PAUSE: Final = timedelta(seconds=1)
 REFUSED_FOR_MAX: Final = timedelta(seconds=10)
 """When a connection is given up that takes some envelopes and refuses others. After a queue's
-leader had died with its node, RabbitMQ 3.10.8 nacked on one for a minute, until the node was back."""
+leader had died with its node, RabbitMQ 3.10.8 nacked on one until the node was back."""
 
 
 class ConfirmedPublisher(Protocol):
