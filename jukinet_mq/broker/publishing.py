@@ -111,10 +111,10 @@ class ConfirmingPublisher:
         channel = self._channel
         size_max = channel.max_content_size
         frames = [f for e in envelopes for f in _frames(e, body_size_max=size_max)]
-        window = ChannelFrame.marshall(channel.number, frames)
+        part = ChannelFrame.marshall(channel.number, frames)
         async with channel.lock:
             confirms = [self._expect_confirm(envelope) for envelope in envelopes]
-            await channel.write_queue.put(window)
+            await channel.write_queue.put(part)
         return confirms
 
     def _expect_confirm(self, envelope: SignedEnvelope) -> asyncio.Future[object]:

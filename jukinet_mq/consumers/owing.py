@@ -73,7 +73,11 @@ class Lacking(NamedTuple):
 
 
 @lru_cache(maxsize=PAIRS_MAX)
-def _owed(kind: str, version: int, node: NodeCode, recipient: NodeCode) -> tuple[Owed, ...]:
+def owed(kind: str, version: int, node: NodeCode, recipient: NodeCode) -> tuple[Owed, ...]:
+    """Return whose receipts an envelope of *node* to *recipient* is owed.
+
+    None for a kind that this program does not know.
+    """
     known = find_kind(kind, version)
     if known is None:
         return ()
@@ -87,11 +91,11 @@ Said = Mapping[str, datetime]
 
 def lacking(row: Awaited) -> list[Lacking]:
     """Say whose receipts have not come yet."""
-    owed = _owed(row.kind, row.version, row.node, row.recipient)
-    said: dict[str, dict[str, datetime]] = {one.keeper: {} for one in owed}
+    keepers = owed(row.kind, row.version, row.node, row.recipient)
+    said: dict[str, dict[str, datetime]] = {one.keeper: {} for one in keepers}
     for answer in row.answers:
         said.setdefault(answer.keeper, {})[answer.level] = answer.received_at
-    direct = [said[one.keeper] for one in owed if not one.by_forward]
+    direct = [said[one.keeper] for one in keepers if not one.by_forward]
     refused = any(ReceiptLevel.REJECTED in each for each in direct)
     return [
         Lacking(
@@ -100,21 +104,21 @@ def lacking(row: Awaited) -> list[Lacking]:
             _patience(row, said[one.keeper]),
             spoken=ReceiptLevel.KEPT in said[one.keeper],
         )
-        for one in owed
+        for one in keepers
         # What its direct keeper has refused is never forwarded.
         if not (_is_settled(one, said[one.keeper]) or (one.by_forward and refused))
     ]
 
 
-def _is_settled(owed: Owed, said: Said) -> bool:
+def _is_settled(one: Owed, said: Said) -> bool:
     if ReceiptLevel.REJECTED in said or ReceiptLevel.PROCESSED in said:
         return True
-    return owed.level is ReceiptLevel.KEPT and ReceiptLevel.KEPT in said
+    return one.level is ReceiptLevel.KEPT and ReceiptLevel.KEPT in said
 
 
-def _begun_at(row: Awaited, owed: Owed, direct: Sequence[Said]) -> datetime | None:
+def _begun_at(row: Awaited, one: Owed, direct: Sequence[Said]) -> datetime | None:
     begun = [row.relayed_at]
-    if owed.by_forward:
+    if one.by_forward:
         begun += [each.get(ReceiptLevel.PROCESSED) for each in direct]
     known = [at for at in begun if at is not None]
     return max(known) if len(known) == len(begun) else None

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import cast
 
 from jukinet_mq import telemetry
+from jukinet_mq.consumers.owing import owed
 from jukinet_mq.consumers.results import Done, Result, Workplace
 from jukinet_mq.errors import ClockSkewError
-from jukinet_mq.messages import Receipt, ReceiptLevel, ReceiptNotice, find_kind, owed_by
-from jukinet_mq.nodes import NodeCode, directory
+from jukinet_mq.messages import Receipt, ReceiptLevel, ReceiptNotice, find_kind
 from jukinet_mq.store import outbox, overdue, receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
@@ -86,22 +85,11 @@ def _dated_ahead(owed: Iterable[tuple[ReceivedReceipt, Published | None]]) -> se
 
 
 def _is_owed(one: ReceivedReceipt, known: Published) -> bool:
-    level = _levels(known.kind, known.version, known.node, known.recipient).get(one.keeper)
+    owing = owed(known.kind, known.version, known.node, known.recipient)
+    level = next((due.level for due in owing if due.keeper == one.keeper), None)
     if level is ReceiptLevel.KEPT:
         return one.level != ReceiptLevel.PROCESSED
     return level is not None
-
-
-@lru_cache(maxsize=50_000)
-def _levels(
-    kind: str, version: int, node: NodeCode, recipient: NodeCode
-) -> dict[NodeCode, ReceiptLevel]:
-    known = find_kind(kind, version)
-    if known is None:
-        return {}
-    nodes = directory()
-    owed = owed_by(known, nodes.node(node), nodes.node(recipient), nodes)
-    return {one.keeper: one.level for one in owed}
 
 
 def _tell(event: telemetry.Event, one: ReceivedReceipt) -> None:
