@@ -114,10 +114,17 @@ RELAY_BATCHED = _declare(
 RELAY_REFUSED = _declare(
     "relay.refused",
     Level.WARNING,
-    "The broker did not take an envelope; it stays in the outbox.",
-    "message_id",
+    "The broker refuses what goes to a recipient; it waits in the outbox and is tried again.",
+    "recipient",
     "routing_key",
-    "refused",
+    "envelopes",
+)
+RELAY_ACCEPTED = _declare(
+    "relay.accepted",
+    Level.WARNING,
+    "The broker takes envelopes to the recipient again.",
+    "recipient",
+    "refused_seconds",
 )
 RELAY_PAUSED = _declare(
     "relay.paused", Level.WARNING, "The broker takes no publishes; the outbox waits."

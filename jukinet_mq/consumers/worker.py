@@ -21,6 +21,7 @@ from jukinet_mq.consumers.retrying import retry_due
 from jukinet_mq.errors import DatabaseUnavailableError
 from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.pausing import pause
+from jukinet_mq.producers.refusals import Refusals
 from jukinet_mq.producers.relay import run_relay
 from jukinet_mq.store.listening import Bell
 
@@ -65,6 +66,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._outbox_bell = Bell(desk.database.url)
         self._kept = asyncio.Event()
+        self._refusals = Refusals()
         self._recovery: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
@@ -128,6 +130,7 @@ class Worker:
             lambda: run_relay(
                 self._database,
                 publisher,
+                refusals=self._refusals,
                 nodes=self._post.nodes,
                 wait=self._outbox_bell.wait,
                 stop=self._stop,

@@ -10,9 +10,10 @@ from typing import Final, Protocol
 
 from jukinet_mq import telemetry
 from jukinet_mq.envelope import SignedEnvelope
-from jukinet_mq.errors import BrokerBlockedError, BrokerUnavailableError, JukinetError
+from jukinet_mq.errors import BrokerBlockedError, JukinetError
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.pausing import is_worth_filling, pause
+from jukinet_mq.producers.refusals import Refusals
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Database
 
@@ -21,10 +22,6 @@ WINDOW: Final = 500
 LINGER: Final = timedelta(milliseconds=100)
 """How long a window under load waits to be fuller: claiming costs the same for one as for
 hundreds."""
-REFUSED_PAUSE: Final = timedelta(seconds=1)
-REFUSED_FOR_MAX: Final = timedelta(seconds=10)
-"""When a connection is given up that takes some envelopes and refuses others. After a queue's
-leader had died with its node, RabbitMQ 3.10.8 nacked on one until the node was back."""
 
 
 class ConfirmedPublisher(Protocol):
@@ -43,35 +40,32 @@ class ConfirmedPublisher(Protocol):
 
 
 async def relay_window(
-    database: Database, publisher: ConfirmedPublisher, *, nodes: Sequence[NodeCode] | None = None
+    database: Database,
+    publisher: ConfirmedPublisher,
+    *,
+    refusals: Refusals,
+    nodes: Sequence[NodeCode] | None = None,
 ) -> tuple[int, int]:
     """Relay up to one window of *nodes* (all: None); return how many were confirmed and refused.
 
     The rows stay locked while the broker decides, so a second relay cannot overtake. A crash
     or a lost confirm leaves them waiting: they go out again with the same id, and the
-    recipient's inbox makes that harmless.
+    recipient's inbox makes that harmless. What *refusals* holds back is left out.
     """
     started = time.perf_counter()
     async with database.transaction() as tx:
-        claimed = await outbox.claim(tx, wanted=WINDOW, nodes=nodes)
+        claimed = await outbox.claim(tx, wanted=WINDOW, nodes=nodes, held=refusals.held())
         if not claimed:
             return 0, 0
         answers = await publisher.publish([c.envelope for c in claimed])
         confirmed = [c.position for c, a in zip(claimed, answers, strict=True) if a is None]
         await outbox.mark_relayed(tx, confirmed, at=database.clock())
-    for row, refusal in zip(claimed, answers, strict=True):
-        if refusal is not None:
-            telemetry.emit(
-                telemetry.RELAY_REFUSED,
-                message_id=str(row.envelope.header.id),
-                routing_key=row.envelope.routing_key,
-                reason=refusal.reason,
-            )
     telemetry.emit(
         telemetry.RELAY_BATCHED,
         relayed=len(confirmed),
         seconds=round(time.perf_counter() - started, 4),
     )
+    refusals.learn((c.envelope, a) for c, a in zip(claimed, answers, strict=True))
     return len(confirmed), len(claimed) - len(confirmed)
 
 
@@ -79,6 +73,7 @@ async def run_relay(
     database: Database,
     publisher: ConfirmedPublisher,
     *,
+    refusals: Refusals,
     nodes: Sequence[NodeCode] | None = None,
     wait: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
@@ -89,30 +84,18 @@ async def run_relay(
         BrokerUnavailableError: Doubt about the connection; build a new one and call again.
         DatabaseUnavailableError: Wait for PostgreSQL and call again.
     """
-    refused_since: float | None = None
     while not stop.is_set():
         try:
-            confirmed, refused = await relay_window(database, publisher, nodes=nodes)
+            confirmed, refused = await relay_window(
+                database, publisher, refusals=refusals, nodes=nodes
+            )
         except BrokerBlockedError as error:
             await _wait_for_the_alarms_end(publisher, error, stop=stop)
             continue
-        refused_since = (refused_since or time.monotonic()) if refused else None
-        if refused_since is not None:
-            _doubt(time.monotonic() - refused_since)
-        if refused and not confirmed:
-            await pause(REFUSED_PAUSE, stop=stop)
-        elif not confirmed:
+        if not confirmed and not refused:
             await wait()
         elif is_worth_filling(last=confirmed, here=confirmed):
             await pause(LINGER, stop=stop)
-
-
-def _doubt(refused_seconds: float) -> None:
-    if refused_seconds > REFUSED_FOR_MAX.total_seconds():
-        raise BrokerUnavailableError(
-            f"RabbitMQ has refused envelopes for {refused_seconds:.0f} s on this connection; they "
-            "wait in the outbox and are tried on another"
-        )
 
 
 async def _wait_for_the_alarms_end(

@@ -130,13 +130,19 @@ async def wake(tx: Transaction) -> None:
 
 
 async def claim(
-    tx: Transaction, *, wanted: int, nodes: Sequence[NodeCode] | None = None
+    tx: Transaction,
+    *,
+    wanted: int,
+    nodes: Sequence[NodeCode] | None = None,
+    held: Sequence[NodeCode] = (),
 ) -> list[Claimed]:
     """Lock and return up to *wanted* waiting envelopes of *nodes* (all: None), in order per pair.
 
+    Those to the recipients *held* back are left out.
+
     Nobody else relays the same pairs until this transaction ends.
     """
-    rows = await tx.fetch("outbox/claim", wanted, nodes)
+    rows = await tx.fetch("outbox/claim", wanted, nodes, list(held))
     return [Claimed(row["outbox_position"], _envelope(row)) for row in rows]
 
 

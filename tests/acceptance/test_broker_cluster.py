@@ -185,6 +185,33 @@ async def test_killed_node_is_left_at_once_and_comes_back_into_step(
         assert not first.accepts()
 
 
+async def test_connection_that_was_told_of_a_dead_leader_is_given_up(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """RabbitMQ 3.10 nacks to its end on a channel that was; on a later one it does not."""
+    lost, nacks = cluster.nodes[2], cluster.pauses_minorities()
+    await asyncio.to_thread(lost.kill)
+    await cluster.until(
+        lambda: lost.name not in cluster.nodes[0].sees_running(), "the node to be missed"
+    )
+    try:
+        with installation.workers() as workers:
+            refusals = partial(workers[Tier.MUNICIPALITY].events, "relay.refused")
+            with cluster.misled(installation.vhost, "pref.13", lost):
+                # The first to this queue on the relay's connection.
+                event_id = await asyncio.to_thread(injected, installation, update(next(_residents)))
+                if nacks:
+                    await cluster.until(refusals, "a refusal")
+                else:
+                    await answered_in_time(installation, event_id)
+            await answered_in_time(installation, event_id)
+            codes = [await asyncio.to_thread(worker.terminate) for worker in workers.values()]
+        assert [0, 0, 0] == codes
+    finally:
+        await cluster.mend()
+    await counted(installation)
+
+
 async def test_drained_node_hands_over_its_queues_and_its_clients(
     cluster: BrokerCluster, installation: Installation
 ) -> None:

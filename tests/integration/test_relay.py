@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 import aio_pika
 import httpx
 import orjson
 import pytest
 
-from jukinet_mq.broker.connection import Link, supervise
+from jukinet_mq import telemetry
+from jukinet_mq.broker.connection import Connection, Link, supervise
 from jukinet_mq.broker.publishing import ConfirmingPublisher
 from jukinet_mq.errors import UnroutableError
 from jukinet_mq.identifiers import synthetic_resident_code
-from jukinet_mq.messages import IdentityUpdate
+from jukinet_mq.messages import IdentityUpdate, MoveInNotice
 from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.publisher import Draft
-from jukinet_mq.producers.relay import relay_window, run_relay
+from jukinet_mq.producers.refusals import Refusals
+from jukinet_mq.producers.relay import WINDOW, relay_window, run_relay
 from jukinet_mq.routing import Plane
+from jukinet_mq.store.database import Database
 from jukinet_mq.store.listening import Bell
+from jukinet_mq.store.outbox import shard_of
 from jukinet_mq.trust import signing
 from tests.fixtures.country import CHIYODA, HAKODATE, HOKKAIDO, SAPPORO, TOKYO, Country
+from tests.fixtures.telling import Told
 from tests.fixtures.virtual_hosts import VirtualHost
 
 WAITING = "SELECT count(*) FROM outbox WHERE relayed_at IS NULL"
@@ -40,12 +47,21 @@ async def channel(vhost: VirtualHost) -> AsyncIterator[aio_pika.abc.AbstractChan
         yield channel
 
 
-async def inbox(channel: aio_pika.abc.AbstractChannel, binding: str) -> aio_pika.abc.AbstractQueue:
-    """Declare a queue that takes the identity plane's *binding*."""
-    queue = await channel.declare_queue(
-        f"q.{binding}", durable=True, arguments={"x-queue-type": "quorum"}
-    )
-    await queue.bind("juki.identity", binding)
+async def inbox(
+    channel: aio_pika.abc.AbstractChannel,
+    binding: str,
+    plane: Plane = Plane.IDENTITY,
+    *,
+    full_at: int = 1_000_000,
+) -> aio_pika.abc.AbstractQueue:
+    """Declare a queue that takes the plane's *binding*."""
+    arguments: dict[str, Any] = {
+        "x-queue-type": "quorum",
+        "x-overflow": "reject-publish",
+        "x-max-length": full_at,
+    }
+    queue = await channel.declare_queue(f"q.{binding}", durable=True, arguments=arguments)
+    await queue.bind(plane.exchange, binding)
     return queue
 
 
@@ -92,6 +108,13 @@ async def drain(queue: aio_pika.abc.AbstractQueue, count: int) -> list[tuple[str
     return got
 
 
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until *condition* holds."""
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110  # the broker's doing
+            await asyncio.sleep(0.02)
+
+
 async def test_envelopes_reach_the_queue_in_order_and_leave_the_outbox(
     country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
 ) -> None:
@@ -100,7 +123,8 @@ async def test_envelopes_reach_the_queue_in_order_and_leave_the_outbox(
     sent = await country.publish(*(draft(country, n) for n in range(60)))
 
     async with publisher(link) as publishing:
-        assert (60, 0) == await relay_window(country.databases[Tier.MUNICIPALITY], publishing)
+        database = country.databases[Tier.MUNICIPALITY]
+        assert (60, 0) == await relay_window(database, publishing, refusals=Refusals())
 
     arrived = await drain(queue, 60)
     assert {str(e.header.id) for e in sent} == {message_id for _, _, message_id in arrived}
@@ -117,16 +141,45 @@ async def test_unroutable_envelope_stays_in_the_outbox_and_goes_out_later(
     """Without a queue for its key the broker returns it; the relay keeps it until there is one."""
     tokyo = await inbox(channel, "13.130001.#")
     await country.publish(draft(country, 0), draft(country, 1))
-    database = country.databases[Tier.MUNICIPALITY]
+    seconds = 0.0
+    relay = partial(
+        relay_window,
+        country.databases[Tier.MUNICIPALITY],
+        refusals=Refusals(clock=lambda: seconds),
+    )
 
     async with publisher(link) as publishing:
-        assert (1, 1) == await relay_window(database, publishing)
-        assert (0, 1) == await relay_window(database, publishing)
+        assert (1, 1) == await relay(publishing)
+        assert (0, 0) == await relay(publishing)
+        seconds = 0.6
+        assert (0, 1) == await relay(publishing)
         hokkaido = await inbox(channel, "01.010006.#")
-        assert (1, 0) == await relay_window(database, publishing)
+        seconds = 2
+        assert (1, 0) == await relay(publishing)
 
     assert [CHIYODA] == [sender for sender, _, _ in await drain(tokyo, 1)]
     assert [SAPPORO] == [sender for sender, _, _ in await drain(hokkaido, 1)]
+
+
+async def test_refused_recipient_keeps_no_other_waiting(
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel
+) -> None:
+    """More than a window waits for one without a queue, before what is in the same shard."""
+    assert shard_of(SAPPORO, HOKKAIDO) == shard_of(CHIYODA, HAKODATE)
+    hakodate = await inbox(channel, "01.012025.#", Plane.RELOCATION)
+    await country.publish(*(draft(country, 3 * n + 1) for n in range(WINDOW + 1)))
+    notice = MoveInNotice.example().model_copy(
+        update={"new_area_code": CHIYODA, "former_area_code": HAKODATE}
+    )
+    await country.say(CHIYODA, HAKODATE, notice)
+    refusals = Refusals(clock=lambda: 0.0)
+
+    async with publisher(link) as publishing:
+        database = country.databases[Tier.MUNICIPALITY]
+        assert (0, WINDOW) == await relay_window(database, publishing, refusals=refusals)
+        assert (1, 0) == await relay_window(database, publishing, refusals=refusals)
+
+    assert [CHIYODA] == [sender for sender, _, _ in await drain(hakodate, 1)]
 
 
 async def test_refusal_names_the_routing_key(
@@ -154,7 +207,7 @@ async def test_relays_side_by_side_double_nothing_and_keep_each_pairs_order(
     async def relay() -> None:
         async with publisher(link) as publishing:
             while [(0,)] != await country.fetch(Tier.MUNICIPALITY, WAITING):
-                await relay_window(database, publishing)
+                await relay_window(database, publishing, refusals=Refusals())
 
     await asyncio.gather(*(relay() for _ in range(4)))
 
@@ -176,9 +229,33 @@ async def test_relay_of_one_node_leaves_the_others_envelopes(
 
     async with publisher(link) as publishing:
         database = country.databases[Tier.MUNICIPALITY]
-        assert (3, 0) == await relay_window(database, publishing, nodes=[HAKODATE])
+        assert (3, 0) == await relay_window(
+            database, publishing, refusals=Refusals(), nodes=[HAKODATE]
+        )
 
     assert {HAKODATE} == {sender for sender, _, _ in await drain(queue, 3)}
+
+
+@asynccontextmanager
+async def relaying(database: Database, link: Link) -> AsyncIterator[list[Connection]]:
+    """Relay under supervision; gives the connections, the latest last."""
+    stop, up = asyncio.Event(), asyncio.Event()
+    connections: list[Connection] = []
+    bell, refusals = Bell(database.url), Refusals()
+
+    async def session(connection: Connection) -> None:
+        connections.append(connection)
+        up.set()
+        publishing = await ConfirmingPublisher.open(connection)
+        await run_relay(database, publishing, refusals=refusals, wait=bell.wait, stop=stop)
+
+    running = asyncio.create_task(supervise(link, session, stop=stop))
+    await asyncio.wait_for(up.wait(), 10)
+    yield connections
+    stop.set()
+    bell.ring()
+    await asyncio.wait_for(running, 10)
+    await bell.close()
 
 
 async def test_relay_goes_on_after_its_connection_is_closed_by_the_broker(
@@ -186,26 +263,43 @@ async def test_relay_goes_on_after_its_connection_is_closed_by_the_broker(
 ) -> None:
     """A lost connection is rebuilt; what was published meanwhile goes out once."""
     queue = await inbox(channel, "#")
+
+    async with relaying(country.databases[Tier.MUNICIPALITY], link) as connections:
+        await country.publish(draft(country, 0))
+        assert [CHIYODA] == [sender for sender, _, _ in await drain(queue, 1)]
+        await connections[0].close()
+        await country.publish(draft(country, 3))
+
+        assert [(CHIYODA, 2)] == [arrival[:2] for arrival in await drain(queue, 1)]
+
+
+async def test_full_queue_is_tried_on_other_connections_and_then_takes_what_waited(
+    country: Country, link: Link, channel: aio_pika.abc.AbstractChannel, told: Told
+) -> None:
+    """Two lines in all, whatever the number of tries; nothing is lost, and others go on."""
+    tokyo = await inbox(channel, "13.130001.#", full_at=1)
+    hokkaido = await inbox(channel, "01.010006.#")
+
     database = country.databases[Tier.MUNICIPALITY]
-    stop, up = asyncio.Event(), asyncio.Event()
-    connections = []
-    bell = Bell(database.url)
+    refused = partial(told.named, telemetry.RELAY_REFUSED)
 
-    async def session(connection: aio_pika.abc.AbstractConnection) -> None:
-        connections.append(connection)
-        up.set()
-        publishing = await ConfirmingPublisher.open(connection)
-        await run_relay(database, publishing, wait=bell.wait, stop=stop)
+    async def is_decided() -> bool:
+        return bool(refused()) or [(0,)] == await country.fetch(Tier.MUNICIPALITY, WAITING)
 
-    running = asyncio.create_task(supervise(link, session, stop=stop))
-    await asyncio.wait_for(up.wait(), 10)
-    await country.publish(draft(country, 0))
-    assert [CHIYODA] == [sender for sender, _, _ in await drain(queue, 1)]
-    await connections[0].close()
-    await country.publish(draft(country, 3))
+    async def is_moved() -> bool:
+        return len(connections) > 1
 
-    assert [(CHIYODA, 2)] == [arrival[:2] for arrival in await drain(queue, 1)]
-    stop.set()
-    bell.ring()
-    await asyncio.wait_for(running, 10)
-    await bell.close()
+    async with relaying(database, link) as connections:
+        published = 0
+        while not refused():
+            await country.publish(draft(country, 0))
+            published += 1
+            await until(is_decided)
+        await until(is_moved)
+        await country.publish(draft(country, 1))
+        assert [SAPPORO] == [sender for sender, _, _ in await drain(hokkaido, 1)]
+        arrived = await drain(tokyo, published)
+
+    assert set(range(1, published + 1)) == {sequence for _, sequence, _ in arrived}
+    assert [(TOKYO, "broker_unavailable")] == [(r["recipient"], r["reason"]) for r in refused()]
+    assert [TOKYO] == [a["recipient"] for a in told.named(telemetry.RELAY_ACCEPTED)]

@@ -1,1 +1,1 @@
-SELECT * FROM claim_outbox($1::integer, $2::text[])
+SELECT * FROM claim_outbox($1::integer, $2::text[], $3::text[])
