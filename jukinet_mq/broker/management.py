@@ -36,12 +36,27 @@ class BrokerNode:
     Attributes:
         memory_alarm: It has stopped all publishers for want of memory.
         disk_alarm: It has stopped all publishers for want of disk.
+        divided_from: Nodes that it no longer keeps its records with, though it reaches them:
+            up to 3.13 a partition that ends just as it is noticed may leave that behind.
     """
 
     name: str
     running: bool
     memory_alarm: bool
     disk_alarm: bool
+    divided_from: tuple[str, ...]
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it, for a person; empty if nothing is."""
+        if not self.running:
+            return "does not run"
+        wrong = {
+            "has a memory alarm": self.memory_alarm,
+            "has a disk alarm": self.disk_alarm,
+            f"is divided from {', '.join(self.divided_from)}": self.divided_from,
+        }
+        return " and ".join(said for said, holds in wrong.items() if holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +70,8 @@ class Overview:
 
     @property
     def healthy(self) -> bool:
-        """Whether every node runs and none has stopped the publishers."""
-        return all(
-            node.running and not (node.memory_alarm or node.disk_alarm) for node in self.nodes
-        )
+        """Whether every node runs with all others and none has stopped the publishers."""
+        return not any(node.trouble for node in self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,7 @@ class ManagementClient:
     async def overview(self) -> Overview:
         """Return version, cluster and nodes with their alarms."""
         found = await self.get("overview")
-        nodes = await self.get("nodes", columns="name,running,mem_alarm,disk_free_alarm")
+        nodes = await self.get("nodes", columns="name,running,mem_alarm,disk_free_alarm,partitions")
         return Overview(
             version=found["rabbitmq_version"],
             erlang_version=found["erlang_version"],
@@ -248,6 +261,7 @@ def _node(found: Mapping[str, Any]) -> BrokerNode:
         running=found["running"],
         memory_alarm=found.get("mem_alarm", False),
         disk_alarm=found.get("disk_free_alarm", False),
+        divided_from=tuple(found.get("partitions", ())),
     )
 
 

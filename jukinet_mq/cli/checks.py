@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from jukinet_mq.cli import broker_checks
+from jukinet_mq.cli.finding import Finding
 from jukinet_mq.cli.terminal import moment
 from jukinet_mq.clock import utc_now
 from jukinet_mq.errors import JukinetError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from jukinet_mq.broker.management import ManagementClient, QueueState
     from jukinet_mq.config import Settings
     from jukinet_mq.store.desk import Health
     from jukinet_mq.trust.keys import EnrolledKey
@@ -25,19 +25,7 @@ CLOCK_MAX: Final = timedelta(seconds=5)
 STUCK_AFTER: Final = timedelta(minutes=2)
 """The relay needs less than a second; what waits this long will not go by itself."""
 ENDS_WITHIN: Final = timedelta(days=30)
-COPIES: Final = 3
-"""RabbitMQ puts a queue on so many nodes by default, in all versions; two may not be lost."""
 LAYER_TIMEOUT: Final = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check says: one line, and the fix where it failed."""
-
-    layer: str
-    ok: bool
-    said: str
-    fix: str = ""
 
 
 Check = Callable[[], Awaitable[Finding | list[Finding]]]
@@ -50,10 +38,10 @@ async def examine(given: Settings) -> list[Finding]:
     for tier in tiers:
         found += await _guarded(f"database {tier}", partial(_database, given, tier))
     if given.management_url is not None:
-        found += await _guarded("broker", partial(_broker, given))
-        found += await _guarded("topology", partial(_topology, given))
+        found += await _guarded("broker", partial(broker_checks.broker, given))
+        found += await _guarded("topology", partial(broker_checks.topology, given))
     if given.amqp_url is not None:
-        found += await _guarded("credentials", partial(_credentials, given))
+        found += await _guarded("credentials", partial(broker_checks.credentials, given))
     for tier in tiers:
         found += await _guarded(f"trust {tier}", partial(_trust, given, tier))
     return found
@@ -162,100 +150,6 @@ def _outbox(layer: str, health: Health) -> Finding:
             fix="run the tier's worker, which relays: `jukinet worker TIER --all`; see broker",
         )
     return Finding(layer, ok=True, said=f"{health.outbox_waiting:,} wait for the broker")
-
-
-async def _broker(given: Settings) -> list[Finding]:
-    from jukinet_mq.cli.running import open_management
-    from jukinet_mq.errors import TopologyDriftError
-    from jukinet_mq.topology.model import DEAD
-
-    async with open_management(given) as client:
-        overview = await client.overview()
-        found = [
-            Finding(
-                "broker",
-                ok=overview.healthy,
-                said=f"RabbitMQ {overview.version} ({overview.cluster}), "
-                f"{len(overview.nodes)} node(s)"
-                + ("" if overview.healthy else ", stopped by an alarm or not all running"),
-                fix="" if overview.healthy else "free memory or disk; see its log",
-            )
-        ]
-        if len(overview.nodes) > 1:
-            found.append(_copies(await client.queues(), nodes=len(overview.nodes)))
-        try:
-            dead = (await client.queue(DEAD)).ready
-        except TopologyDriftError:
-            return found
-        fix = "look into the workers' logs: something has ended them while they handled these"
-        found.append(
-            Finding(DEAD, ok=dead == 0, said=f"{dead:,} deliveries in it", fix=fix if dead else "")
-        )
-    return found
-
-
-def _copies(queues: Sequence[QueueState], *, nodes: int) -> Finding:
-    """Find the queues that were made when the cluster was not whole: one node's loss is theirs."""
-    wanted = min(COPIES, nodes)
-    few = [queue.name for queue in queues if 0 < len(queue.members) < wanted]
-    if few:
-        return Finding(
-            "copies",
-            ok=False,
-            said=f"{len(few):,} of {len(queues):,} queues are on fewer than {wanted} nodes, the "
-            f"first: {few[0]}",
-            fix="run `rabbitmq-queues grow NODE all` for each node of the broker",
-        )
-    return Finding("copies", ok=True, said=f"every queue is on {wanted} nodes of the broker")
-
-
-async def _topology(given: Settings) -> Finding:
-    from jukinet_mq.cli.running import open_management
-
-    async with open_management(given) as client:
-        return await _drift(client)
-
-
-async def _drift(client: ManagementClient) -> Finding:
-    from jukinet_mq.broker import topology
-    from jukinet_mq.nodes import directory
-    from jukinet_mq.topology.build import build
-
-    wanted = build(directory())
-    differences = await topology.check(client, wanted)
-    if differences:
-        return Finding(
-            "topology",
-            ok=False,
-            said=f"{len(differences):,} differences, the first: {differences[0]}",
-            fix="run `jukinet topology apply`; `jukinet topology check` lists them",
-        )
-    return Finding("topology", ok=True, said=f"{len(wanted.queues):,} queues as they must be")
-
-
-async def _credentials(given: Settings) -> Finding:
-    """Log in to the broker's AMQP port as one of ours, with the password on file."""
-    from jukinet_mq import app
-    from jukinet_mq.broker.connection import connect
-
-    login = _login(given)
-    link = app.link(given, login)
-    connection = await connect(link, link.urls[0])
-    await connection.close()
-    return Finding("credentials", ok=True, said=f"{login} is let in")
-
-
-def _login(given: Settings) -> str:
-    """Return a login of what is served here whose password is on file, a centre's first."""
-    from jukinet_mq.nodes import directory
-    from jukinet_mq.topology.build import DEFAULT_CENTRES
-    from jukinet_mq.topology.credentials import load
-
-    tiers = {centre.name: centre.hosts for centre in DEFAULT_CENTRES}
-    tiers |= {node.code: node.tier for node in directory().nodes()}
-    served = [tier for tier in Tier if _has(given, tier)]
-    passwords = load(given.credentials)
-    return next((n for n, t in tiers.items() if n in passwords and t in served), next(iter(tiers)))
 
 
 async def _trust(given: Settings, tier: Tier) -> Finding:

@@ -11,7 +11,7 @@ from jukinet_mq.cli import options, running, terminal
 from jukinet_mq.cli.ending import FOUND_SOMETHING
 
 if TYPE_CHECKING:
-    from jukinet_mq.cli.checks import Finding
+    from jukinet_mq.cli.finding import Finding
 
 
 def doctor(*, as_json: options.Json = False) -> None:

@@ -143,15 +143,17 @@ async def leads_again(cluster: BrokerCluster, installation: Installation) -> Non
     await cluster.until(partial(cluster.nodes[0].leads, installation.vhost), "a leader to come")
 
 
+def doctor_on(layer: str, installation: Installation) -> dict[str, Any]:
+    """Return what `doctor` finds on *layer*."""
+    checks = json.loads(installation.jukinet("doctor", "--json").stdout)["checks"]
+    return next(check for check in checks if check["layer"] == layer)
+
+
 async def test_queue_with_too_few_copies_is_named_by_doctor(
     cluster: BrokerCluster, installation: Installation
 ) -> None:
     """Ours are on every node; one that was made on a single node is lost with it."""
-
-    def copies() -> dict[str, Any]:
-        checks = json.loads(installation.jukinet("doctor", "--json").stdout)["checks"]
-        return next(check for check in checks if check["layer"] == "copies")
-
+    copies = partial(doctor_on, "copies", installation)
     assert await asyncio.to_thread(copies) == {
         "layer": "copies",
         "ok": True,
@@ -194,6 +196,10 @@ async def test_connection_that_was_told_of_a_dead_leader_is_given_up(
     await cluster.until(
         lambda: lost.name not in cluster.nodes[0].sees_running(), "the node to be missed"
     )
+    named = await asyncio.to_thread(doctor_on, "broker", installation)
+    assert named["said"].endswith(f"3 node(s); {lost.name} does not run")
+    named = await asyncio.to_thread(doctor_on, "credentials", installation)
+    assert f"1 of 3 addresses do not answer: {lost.machine.address}:5672" in named["said"]
     try:
         with installation.workers() as workers:
             refusals = partial(workers[Tier.MUNICIPALITY].events, "relay.refused")

@@ -1,0 +1,141 @@
+"""What `doctor` looks at in the broker: its nodes, the topology, and whether it lets us in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from jukinet_mq.cli.finding import Finding
+from jukinet_mq.nodes import Tier
+
+if TYPE_CHECKING:
+    from jukinet_mq.broker.management import ManagementClient, Overview, QueueState
+    from jukinet_mq.config import Settings
+
+COPIES: Final = 3
+"""RabbitMQ puts a queue on so many nodes by default, in all versions; two may not be lost."""
+
+
+async def broker(given: Settings) -> list[Finding]:
+    """Look for nodes in trouble, queues with too few copies, and what was dead-lettered."""
+    from jukinet_mq.cli.running import open_management
+    from jukinet_mq.errors import TopologyDriftError
+    from jukinet_mq.topology.model import DEAD
+
+    async with open_management(given) as client:
+        overview = await client.overview()
+        found = [_nodes(overview)]
+        if len(overview.nodes) > 1:
+            found.append(_copies(await client.queues(), nodes=len(overview.nodes)))
+        try:
+            dead = (await client.queue(DEAD)).ready
+        except TopologyDriftError:
+            return found
+        fix = "look into the workers' logs: something has ended them while they handled these"
+        found.append(
+            Finding(DEAD, ok=dead == 0, said=f"{dead:,} deliveries in it", fix=fix if dead else "")
+        )
+    return found
+
+
+def _nodes(overview: Overview) -> Finding:
+    known = f"RabbitMQ {overview.version} ({overview.cluster}), {len(overview.nodes)} node(s)"
+    wrong = [f"{node.name} {node.trouble}" for node in overview.nodes if node.trouble]
+    if wrong:
+        return Finding(
+            "broker",
+            ok=False,
+            said=f"{known}; {', '.join(wrong)}",
+            fix="free memory or disk where there is an alarm; start a node that does not run, and "
+            "restart the fewer of divided ones; see its log",
+        )
+    return Finding("broker", ok=True, said=known)
+
+
+def _copies(queues: Sequence[QueueState], *, nodes: int) -> Finding:
+    """Find the queues that were made when the cluster was not whole: one node's loss is theirs."""
+    wanted = min(COPIES, nodes)
+    few = [queue.name for queue in queues if 0 < len(queue.members) < wanted]
+    if few:
+        return Finding(
+            "copies",
+            ok=False,
+            said=f"{len(few):,} of {len(queues):,} queues are on fewer than {wanted} nodes, the "
+            f"first: {few[0]}",
+            fix="run `rabbitmq-queues grow NODE all` for each node of the broker",
+        )
+    return Finding("copies", ok=True, said=f"every queue is on {wanted} nodes of the broker")
+
+
+async def topology(given: Settings) -> Finding:
+    """Hold what the broker has against what the directory and the catalogue give."""
+    from jukinet_mq.cli.running import open_management
+
+    async with open_management(given) as client:
+        return await _drift(client)
+
+
+async def _drift(client: ManagementClient) -> Finding:
+    from jukinet_mq.broker import topology
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.topology.build import build
+
+    wanted = build(directory())
+    differences = await topology.check(client, wanted)
+    if differences:
+        return Finding(
+            "topology",
+            ok=False,
+            said=f"{len(differences):,} differences, the first: {differences[0]}",
+            fix="run `jukinet topology apply`; `jukinet topology check` lists them",
+        )
+    return Finding("topology", ok=True, said=f"{len(wanted.queues):,} queues as they must be")
+
+
+async def credentials(given: Settings) -> Finding:
+    """Log in to each address of the broker as one of ours, with the password on file."""
+    from jukinet_mq import app
+    from jukinet_mq.broker.connection import connect
+    from jukinet_mq.errors import BrokerUnavailableError
+
+    login = _login(given)
+    link = app.link(given, login)
+
+    async def try_in(url: str) -> BrokerUnavailableError | None:
+        try:
+            connection = await connect(link, url)
+        except BrokerUnavailableError as error:
+            return error
+        await connection.close()
+        return None
+
+    answers = await asyncio.gather(*map(try_in, link.urls))
+    away = [url for url, error in zip(link.urls, answers, strict=True) if error]
+    if len(away) == len(link.urls):
+        raise next(error for error in answers if error)
+    if away:
+        places = ", ".join(urlsplit(url).netloc.rpartition("@")[2] for url in away)
+        return Finding(
+            "credentials",
+            ok=False,
+            said=f"{login} is let in, but {len(away)} of {len(link.urls)} addresses do not answer: "
+            f"{places}",
+            fix="start those brokers; workers use the others meanwhile",
+        )
+    return Finding("credentials", ok=True, said=f"{login} is let in")
+
+
+def _login(given: Settings) -> str:
+    """Return a login of what is served here whose password is on file, a centre's first."""
+    from jukinet_mq.cli.running import has_database
+    from jukinet_mq.nodes import directory
+    from jukinet_mq.topology.build import DEFAULT_CENTRES
+    from jukinet_mq.topology.credentials import load
+
+    tiers = {centre.name: centre.hosts for centre in DEFAULT_CENTRES}
+    tiers |= {node.code: node.tier for node in directory().nodes()}
+    served = [tier for tier in Tier if has_database(given, tier)]
+    passwords = load(given.credentials)
+    return next((n for n, t in tiers.items() if n in passwords and t in served), next(iter(tiers)))

@@ -1,0 +1,15 @@
+"""What one check of `doctor` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says: one line, and the fix where it failed."""
+
+    layer: str
+    ok: bool
+    said: str
+    fix: str = ""
