@@ -33,6 +33,7 @@ class _Held:
     reason: str
     since: float
     due: float
+    pause: float = PAUSE_SECONDS
     tries: int = 1
 
 
@@ -83,7 +84,8 @@ class Refusals:
     ) -> None:
         now, held = self._clock(), self._held.get(recipient)
         if held is not None and held.reason == refusal.reason:
-            held.due = now + min(PAUSE_SECONDS * 2**held.tries, PAUSE_SECONDS_MAX)
+            held.pause = min(2 * held.pause, PAUSE_SECONDS_MAX)
+            held.due = now + held.pause
             held.tries += 1
             return
         self._held[recipient] = _Held(refusal.reason, now, now + PAUSE_SECONDS)

@@ -74,6 +74,15 @@ def test_tries_grow_rarer_up_to_a_minute_and_start_anew_once_it_is_taken() -> No
     assert 0.5 == trial.held_for()
 
 
+def test_a_queue_that_is_missing_for_days_is_still_tried_once_a_minute() -> None:
+    """However often it was tried in vain."""
+    trial = Trial()
+    for _ in range(5_000):
+        trial.say({TOKYO: UNROUTABLE})
+
+    assert PAUSE_SECONDS_MAX == trial.held_for()
+
+
 def test_one_line_when_it_begins_and_one_when_it_ends(told: Told) -> None:
     """None per try, and none for a recipient that was never refused."""
     trial = Trial()
