@@ -94,15 +94,15 @@ def desk(room: Room) -> Desk:
 def _chores(room: Room, nodes: Sequence[NodeCode] | None) -> Iterator[Chore]:
     """Yield what else comes round at a tier; what publishes does so for *nodes* (all: None)."""
     database, publisher = room.database, room.publisher
-    yield Chore(TRUST_EVERY, partial(room.trusting.refresh, database))
-    yield Chore(ASK_EVERY, partial(ask_for_missing, database, publisher, nodes))
+    yield Chore("trust", TRUST_EVERY, partial(room.trusting.refresh, database))
+    yield Chore("ask", ASK_EVERY, partial(ask_for_missing, database, publisher, nodes))
     if room.tier is not Tier.NATIONAL:  # All that J-LIS says is on the receipt plane.
-        yield Chore(CHASE_EVERY, partial(chase, database))
+        yield Chore("chase", CHASE_EVERY, partial(chase, database))
     if room.tier is Tier.MUNICIPALITY:
-        yield Chore(ERASE_EVERY, partial(_erase, database))
-        yield Chore(CHECK_EVERY, partial(check_due, database, publisher, nodes))
-        yield Chore(CHECK_EVERY, partial(ask_again, database, publisher, nodes))
-        yield Chore(COUNT_EVERY, partial(count_missing, database))
+        yield Chore("erase", ERASE_EVERY, partial(_erase, database))
+        yield Chore("check", CHECK_EVERY, partial(check_due, database, publisher, nodes))
+        yield Chore("ask-again", CHECK_EVERY, partial(ask_again, database, publisher, nodes))
+        yield Chore("count", COUNT_EVERY, partial(count_missing, database))
 
 
 def link(given: Settings, login: str) -> Link:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -15,6 +16,15 @@ async def pause(length: timedelta, *, stop: asyncio.Event) -> None:
     """Return after *length*, or as soon as *stop* is set."""
     with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), length.total_seconds())
+
+
+def sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    """Return what sleeps for a number of seconds, or until *stop* is set."""
+
+    async def sleep(seconds: float) -> None:
+        await pause(timedelta(seconds=seconds), stop=stop)
+
+    return sleep
 
 
 def is_worth_filling(*, last: int, here: int) -> bool:

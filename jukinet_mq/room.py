@@ -6,19 +6,21 @@ nor the consumers to start.
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 
 from jukinet_mq import telemetry
 from jukinet_mq.clock import Clock, utc_now
 from jukinet_mq.config import Settings
-from jukinet_mq.errors import DatabaseUnavailableError
 from jukinet_mq.nodes import Directory, Tier, directory
 from jukinet_mq.producers.publisher import Publisher
 from jukinet_mq.store import trust
 from jukinet_mq.store.database import Database
+from jukinet_mq.store.patience import Patience
 from jukinet_mq.trust.keyring import KeyRing
 from jukinet_mq.trust.store import TrustStore
 from jukinet_mq.trust.verification import Verifier
@@ -88,7 +90,8 @@ async def open_room(
     async with Database(given.database_url(tier), clock=clock) as database:
         trusting = Trusting(KeyRing(given.trust))
         if patient:
-            await _refresh_at_last(trusting, database, tier)
+            patiently = Patience(stop=asyncio.Event(), settled=timedelta(0), tier=tier.value)
+            await patiently(partial(trusting.refresh, database), name="trust")
         else:
             await trusting.refresh(database)
         publisher = Publisher(
@@ -97,25 +100,3 @@ async def open_room(
             signing_key=trusting.keyring.signing_key,
         )
         yield Room(tier, database, directory(), trusting, publisher)
-
-
-async def _refresh_at_last(trusting: Trusting, database: Database, tier: Tier) -> None:
-    """Read the trust store as soon as the database lets it be read."""
-    started = time.monotonic()
-    try:
-        await trusting.refresh(database)
-        return
-    except DatabaseUnavailableError as error:
-        telemetry.emit(
-            telemetry.CONSUMING_PAUSED, tier=tier.value, needs="postgresql", error=str(error)
-        )
-    while True:
-        await database.wait_until_available()
-        with suppress(DatabaseUnavailableError):
-            await trusting.refresh(database)
-            break
-    telemetry.emit(
-        telemetry.CONSUMING_RESUMED,
-        tier=tier.value,
-        paused_seconds=round(time.monotonic() - started, 1),
-    )

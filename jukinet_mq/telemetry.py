@@ -213,10 +213,15 @@ CONNECTION_CHANGED = _declare(
     "host",
 )
 CONSUMING_PAUSED = _declare(
-    "consuming.paused", Level.WARNING, "The worker waits for what it needs.", "needs", "login"
+    "consuming.paused",
+    Level.WARNING,
+    "Work waits for what it needs; `work` is what could not be done first.",
+    "needs",
+    "work",
+    "login",
 )
 CONSUMING_RESUMED = _declare(
-    "consuming.resumed", Level.WARNING, "The worker consumes again.", "paused_seconds", "login"
+    "consuming.resumed", Level.WARNING, "All that waited is done.", "paused_seconds", "login"
 )
 WORKER_STARTED = _declare(
     "worker.started", Level.INFO, "A worker consumes from its queues.", "queues", "pid"

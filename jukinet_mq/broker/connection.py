@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,7 +25,7 @@ from aio_pika.abc import AbstractConnection as Connection
 from jukinet_mq import telemetry
 from jukinet_mq.broker.liveness import Session, run_watched
 from jukinet_mq.errors import BrokerAccessError, BrokerUnavailableError
-from jukinet_mq.pausing import pause
+from jukinet_mq.pausing import sleep_until
 
 __all__ = ["Connection", "Link", "connect", "supervise", "translated"]
 
@@ -158,16 +158,9 @@ async def _connect_at_last(
     return await tenacity.AsyncRetrying(
         wait=tenacity.wait_random_exponential(0.2, max=RECONNECT_WAIT_MAX.total_seconds()),
         retry=tenacity.retry_if_exception_type(BrokerUnavailableError),
-        sleep=_sleep_until(stop),
+        sleep=sleep_until(stop),
         before_sleep=say_away,
     )(attempt)
-
-
-def _sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:
-    async def sleep(seconds: float) -> None:
-        await pause(timedelta(seconds=seconds), stop=stop)
-
-    return sleep
 
 
 async def _close(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from jukinet_mq import telemetry
@@ -15,6 +16,7 @@ from jukinet_mq.nodes import NodeCode
 from jukinet_mq.producers.publisher import Draft, Publisher
 from jukinet_mq.store import receipts
 from jukinet_mq.store.database import Database, Transaction
+from jukinet_mq.store.patience import Patience
 from jukinet_mq.store.receipts import GivenReceipt
 
 DUE_MAX: Final = 20_000
@@ -62,14 +64,22 @@ async def issue(database: Database, publisher: Publisher) -> Issued:
 
 
 async def run_issuer(
-    database: Database, publisher: Publisher, *, kept: asyncio.Event, stop: asyncio.Event
+    database: Database,
+    publisher: Publisher,
+    *,
+    patiently: Patience,
+    kept: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     """Issue until *stop* is set.
 
     *kept* is set whenever something was kept that is owed a receipt, and together with *stop*.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL is still away after *stop* was set.
     """
     while not stop.is_set():
-        issued = await issue(database, publisher)
+        issued = await patiently(partial(issue, database, publisher), name="issue")
         if issued.receipts == 0:
             await _heard(kept, within=LOOK_EVERY)
         elif issued.receipts < DUE_MAX:

@@ -18,12 +18,12 @@ from jukinet_mq.broker.publishing import ConfirmingPublisher
 from jukinet_mq.consumers.pipeline import Desk, keep
 from jukinet_mq.consumers.receipts import run_issuer
 from jukinet_mq.consumers.retrying import retry_due
-from jukinet_mq.errors import DatabaseUnavailableError
 from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.pausing import pause
 from jukinet_mq.producers.refusals import Refusals
 from jukinet_mq.producers.relay import run_relay
 from jukinet_mq.store.listening import Bell
+from jukinet_mq.store.patience import Patience
 
 BATCH_MAX: Final = 500
 RETRY_EVERY: Final = timedelta(seconds=1)
@@ -31,8 +31,13 @@ RETRY_EVERY: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Work that comes round; each call is one round in a transaction of its own."""
+    """Work that comes round; each call is one round in a transaction of its own.
 
+    Attributes:
+        name: What the log calls it while it waits for the database.
+    """
+
+    name: str
     every: timedelta
     run: Callable[[], Awaitable[object]]
 
@@ -67,7 +72,7 @@ class Worker:
         self._outbox_bell = Bell(desk.database.url)
         self._kept = asyncio.Event()
         self._refusals = Refusals()
-        self._recovery: asyncio.Task[None] | None = None
+        self._patiently = Patience(stop=self._stop, login=post.link.login)
 
     def stop(self) -> None:
         """Take nothing new; finish what is under way, then let `run` return."""
@@ -82,17 +87,15 @@ class Worker:
             ConfigurationError: Waiting would not help: a refused login, a missing key.
         """
         started = time.monotonic()
-        chores = [Chore(RETRY_EVERY, self._retry), *self._post.chores]
+        chores = [Chore("retry", RETRY_EVERY, self._retry), *self._post.chores]
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(supervise(self._post.link, self._consume, stop=self._stop))
                 tasks.create_task(supervise(self._post.link, self._relay, stop=self._stop))
-                tasks.create_task(self._patiently(self._issue))
+                tasks.create_task(self._issue())
                 for chore in chores:
                     tasks.create_task(self._come_round(chore))
         finally:
-            if self._recovery is not None:
-                self._recovery.cancel()
             await self._outbox_bell.close()
         telemetry.emit(
             telemetry.WORKER_STOPPED,
@@ -115,7 +118,7 @@ class Worker:
             pid=os.getpid(),
         )
         while batch := await consumer.next_batch(limit=BATCH_MAX, stop=self._stop):
-            await self._patiently(partial(self._keep, batch))
+            await self._patiently(partial(self._keep, batch), name="keep")
 
     async def _keep(self, batch: Batch) -> None:
         # Commit first, ack second. A crash in between makes RabbitMQ deliver again; `admit`
@@ -126,20 +129,23 @@ class Worker:
 
     async def _relay(self, connection: Connection) -> None:
         publisher = await ConfirmingPublisher.open(connection)
-        await self._patiently(
-            lambda: run_relay(
-                self._database,
-                publisher,
-                refusals=self._refusals,
-                nodes=self._post.nodes,
-                wait=self._outbox_bell.wait,
-                stop=self._stop,
-            )
+        await run_relay(
+            self._database,
+            publisher,
+            refusals=self._refusals,
+            nodes=self._post.nodes,
+            patiently=self._patiently,
+            wait=self._outbox_bell.wait,
+            stop=self._stop,
         )
 
     async def _issue(self) -> None:
         await run_issuer(
-            self._database, self._desk.work.publisher, kept=self._kept, stop=self._stop
+            self._database,
+            self._desk.work.publisher,
+            patiently=self._patiently,
+            kept=self._kept,
+            stop=self._stop,
         )
 
     async def _retry(self) -> None:
@@ -148,42 +154,5 @@ class Worker:
 
     async def _come_round(self, chore: Chore) -> None:
         while not self._stop.is_set():
-            await self._patiently(chore.run)
+            await self._patiently(chore.run, name=chore.name)
             await pause(chore.every, stop=self._stop)
-
-    async def _patiently(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Do *work*; while the database is away, wait for it and do it again.
-
-        Nothing is counted against any envelope meanwhile, and deliveries in hand stay in hand:
-        the prefetch bound is what stops the consumption. Gives up only when told to stop.
-        """
-        while True:
-            try:
-                await work()
-                return
-            except DatabaseUnavailableError as error:
-                if self._stop.is_set():
-                    raise
-                await self._pause(error)
-
-    async def _pause(self, error: DatabaseUnavailableError) -> None:
-        """Wait for the database, all of the worker's loops together, or for `stop`."""
-        if self._recovery is None:
-            self._recovery = asyncio.create_task(self._recover(error))
-        stop = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait({self._recovery, stop}, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-
-    async def _recover(self, error: DatabaseUnavailableError) -> None:
-        started = time.monotonic()
-        login = self._post.link.login
-        telemetry.emit(
-            telemetry.CONSUMING_PAUSED, login=login, needs="postgresql", error=str(error)
-        )
-        await self._database.wait_until_available()
-        self._recovery = None
-        telemetry.emit(
-            telemetry.CONSUMING_RESUMED,
-            login=login,
-            paused_seconds=round(time.monotonic() - started, 1),
-        )

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from jukinet_mq import telemetry
@@ -16,6 +17,7 @@ from jukinet_mq.pausing import is_worth_filling, pause
 from jukinet_mq.producers.refusals import Refusals
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Database
+from jukinet_mq.store.patience import Patience
 
 WINDOW: Final = 500
 """Publishes in flight. Quorum queues reach their top rate with 200 and more unconfirmed."""
@@ -75,6 +77,7 @@ async def run_relay(
     *,
     refusals: Refusals,
     nodes: Sequence[NodeCode] | None = None,
+    patiently: Patience,
     wait: Callable[[], Awaitable[None]],
     stop: asyncio.Event,
 ) -> None:
@@ -82,13 +85,12 @@ async def run_relay(
 
     Raises:
         BrokerUnavailableError: Doubt about the connection; build a new one and call again.
-        DatabaseUnavailableError: Wait for PostgreSQL and call again.
+        DatabaseUnavailableError: PostgreSQL is still away after *stop* was set.
     """
+    window = partial(relay_window, database, publisher, refusals=refusals, nodes=nodes)
     while not stop.is_set():
         try:
-            confirmed, refused = await relay_window(
-                database, publisher, refusals=refusals, nodes=nodes
-            )
+            confirmed, refused = await patiently(window, name="relay")
         except BrokerBlockedError as error:
             await _wait_for_the_alarms_end(publisher, error, stop=stop)
             continue

@@ -13,7 +13,6 @@ from typing import Any, Final, Self
 
 import asyncpg
 import asyncpg.pool
-import tenacity
 
 from jukinet_mq.clock import Clock, utc_now
 from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError
@@ -191,13 +190,3 @@ class Database:
         finally:
             with suppress(*_AWAY):
                 await self._pool.release(connection)
-
-    async def wait_until_available(self) -> None:
-        """Return when the database takes writes again; tries at most 5 seconds apart."""
-        async for attempt in tenacity.AsyncRetrying(
-            wait=tenacity.wait_random_exponential(0.1, max=5),
-            retry=tenacity.retry_if_exception_type(DatabaseUnavailableError),
-        ):
-            with attempt:
-                async with self.transaction() as tx:
-                    await tx.execute("database/probe")

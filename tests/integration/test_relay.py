@@ -28,6 +28,7 @@ from jukinet_mq.routing import Plane
 from jukinet_mq.store.database import Database
 from jukinet_mq.store.listening import Bell
 from jukinet_mq.store.outbox import shard_of
+from jukinet_mq.store.patience import Patience
 from jukinet_mq.trust import signing
 from tests.fixtures.country import CHIYODA, HAKODATE, HOKKAIDO, SAPPORO, TOKYO, Country
 from tests.fixtures.telling import Told
@@ -247,7 +248,14 @@ async def relaying(database: Database, link: Link) -> AsyncIterator[list[Connect
         connections.append(connection)
         up.set()
         publishing = await ConfirmingPublisher.open(connection)
-        await run_relay(database, publishing, refusals=refusals, wait=bell.wait, stop=stop)
+        await run_relay(
+            database,
+            publishing,
+            refusals=refusals,
+            patiently=Patience(stop=stop),
+            wait=bell.wait,
+            stop=stop,
+        )
 
     running = asyncio.create_task(supervise(link, session, stop=stop))
     await asyncio.wait_for(up.wait(), 10)
