@@ -307,6 +307,12 @@ class BrokerBlockedError(NotNowError):
     reason = "broker_blocked"
 
 
+class PublishRefusedError(NotNowError):
+    """A queue takes no more for now: it is full, or the broker is wrong about its leader."""
+
+    reason = "publish_refused"
+
+
 class UnroutableError(NotNowError):
     """The broker has no queue for a routing key that the directory says exists."""
 

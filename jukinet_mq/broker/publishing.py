@@ -21,6 +21,7 @@ from jukinet_mq.errors import (
     BrokerBlockedError,
     BrokerUnavailableError,
     JukinetError,
+    PublishRefusedError,
     UnroutableError,
 )
 
@@ -135,7 +136,7 @@ class ConfirmingPublisher:
                     f"no queue takes {envelope.routing_key}; run `jukinet topology check`"
                 )
             case aiormq.exceptions.DeliveryError():
-                return BrokerUnavailableError(
+                return PublishRefusedError(
                     f"the broker does not accept {envelope.routing_key} now (nack); its queue "
                     "may be full"
                 )

@@ -14,7 +14,7 @@ from typing import Final
 
 from jukinet_mq import telemetry
 from jukinet_mq.envelope import SignedEnvelope
-from jukinet_mq.errors import BrokerUnavailableError, JukinetError
+from jukinet_mq.errors import BrokerUnavailableError, JukinetError, PublishRefusedError
 from jukinet_mq.nodes import NodeCode
 
 PAUSE_SECONDS: Final = 0.5
@@ -111,6 +111,6 @@ class Refusals:
         held = self._held.get(recipient)
         return (
             held is not None
-            and held.reason == BrokerUnavailableError.reason
+            and held.reason == PublishRefusedError.reason
             and held.tries > NACKS_BELIEVED
         )

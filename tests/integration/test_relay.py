@@ -309,5 +309,5 @@ async def test_full_queue_is_tried_on_other_connections_and_then_takes_what_wait
         arrived = await drain(tokyo, published)
 
     assert set(range(1, published + 1)) == {sequence for _, sequence, _ in arrived}
-    assert [(TOKYO, "broker_unavailable")] == [(r["recipient"], r["reason"]) for r in refused()]
+    assert [(TOKYO, "publish_refused")] == [(r["recipient"], r["reason"]) for r in refused()]
     assert [TOKYO] == [a["recipient"] for a in told.named(telemetry.RELAY_ACCEPTED)]

@@ -11,14 +11,19 @@ import pytest
 
 from jukinet_mq import telemetry
 from jukinet_mq.envelope import Header, SignedEnvelope
-from jukinet_mq.errors import BrokerUnavailableError, JukinetError, UnroutableError
+from jukinet_mq.errors import (
+    BrokerUnavailableError,
+    JukinetError,
+    PublishRefusedError,
+    UnroutableError,
+)
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.producers.refusals import PAUSE_SECONDS_MAX, Refusals
 from jukinet_mq.routing import Plane, RoutingKey
 from tests.fixtures.telling import Told
 
 CHIYODA, TOKYO, HOKKAIDO = NodeCode("131016"), NodeCode("130001"), NodeCode("010006")
-NACK, UNROUTABLE = BrokerUnavailableError("nack"), UnroutableError("no queue")
+NACK, UNROUTABLE = PublishRefusedError("nack"), UnroutableError("no queue")
 
 
 @dataclass
@@ -108,7 +113,7 @@ def test_another_reason_is_said(told: Told) -> None:
     trial.say({TOKYO: NACK})
 
     reasons = [refused["reason"] for refused in told.named(telemetry.RELAY_REFUSED)]
-    assert ["unroutable", "broker_unavailable"] == reasons
+    assert ["unroutable", "publish_refused"] == reasons
 
 
 def test_connection_is_given_up_at_the_third_nack_and_each_later_one() -> None:
