@@ -112,7 +112,7 @@ async def _database(given: Settings, tier: Tier) -> list[Finding]:
         asked = utc_now()
         health = await desk.health(tx)
         answered = utc_now()
-    found = [Finding(layer, ok=True, said="answers, and holds this program's schema")]
+    found = [_writable(layer, health)]
     apart = max(asked - health.clock, health.clock - answered, timedelta())
     found.append(_clock(f"clock {tier}", apart))
     found.append(_outbox(f"outbox {tier}", health))
@@ -126,6 +126,17 @@ async def _database(given: Settings, tier: Tier) -> list[Finding]:
         )
     )
     return found
+
+
+def _writable(layer: str, health: Health) -> Finding:
+    if health.read_only:
+        return Finding(
+            layer,
+            ok=False,
+            said="answers, but is read-only",
+            fix="name the primary in the tier's database URL, or let the server write again",
+        )
+    return Finding(layer, ok=True, said="answers, and holds this program's schema")
 
 
 def _clock(layer: str, apart: timedelta) -> Finding:

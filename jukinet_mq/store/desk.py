@@ -31,6 +31,7 @@ class Health:
     inbox_pending: int
     parked: int
     quarantined: int
+    read_only: bool
 
 
 async def counts(tx: Transaction, node: str) -> NodeCounts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from jukinet_mq.services import Endpoints
 from tests.chaos.crew import Flow
 from tests.fixtures.broker_cluster import BrokerCluster, clustered, installed_on
 from tests.fixtures.databases import DatabaseMaker
+from tests.fixtures.doctoring import doctor_on
 from tests.fixtures.filing import answered, injected, update
 from tests.fixtures.installation import NODES, Installation, Process
 
@@ -141,12 +141,6 @@ async def all_move_on(cluster: BrokerCluster, workers: dict[Tier, Process]) -> N
 async def leads_again(cluster: BrokerCluster, installation: Installation) -> None:
     """Wait until the first node leads some of the queues."""
     await cluster.until(partial(cluster.nodes[0].leads, installation.vhost), "a leader to come")
-
-
-def doctor_on(layer: str, installation: Installation) -> dict[str, Any]:
-    """Return what `doctor` finds on *layer*."""
-    checks = json.loads(installation.jukinet("doctor", "--json").stdout)["checks"]
-    return next(check for check in checks if check["layer"] == layer)
 
 
 async def test_queue_with_too_few_copies_is_named_by_doctor(

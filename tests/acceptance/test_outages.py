@@ -12,6 +12,7 @@ from signal import SIGINT, SIGKILL, Signals
 import pytest
 
 from jukinet_mq.nodes import Tier
+from tests.fixtures.doctoring import doctor_on
 from tests.fixtures.filing import flowing, inject_updates, ndjson, update
 from tests.fixtures.installation import DEADLINE, Installation, Process
 from tests.fixtures.own_servers import OwnServers, SmallVolume, World, small_volume
@@ -175,6 +176,7 @@ REFUSALS = {
         "ALTER DATABASE {name} CONNECTION LIMIT -1",
     ),
 }
+SAID_BY_DOCTOR = {"read-only": "read-only", "out of connections": "TooManyConnectionsError"}
 END_SESSIONS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = '{name}' AND usename = 'jukinet_worker'"
@@ -200,12 +202,15 @@ async def test_refusing_database_pauses_its_worker(
             else:
                 await flow(installation)
             await waiting(installation, now[tier], "consuming.paused")
+            found = await asyncio.to_thread(doctor_on, f"database {tier}", installation)
         finally:
             await servers.sql(end, END_SESSIONS.format(name=name))
         await waiting(installation, now[tier], "consuming.resumed")
         await flow(installation)
 
     said_once(now[tier])
+    assert not found["ok"], found
+    assert SAID_BY_DOCTOR[why] in found["said"]
 
 
 async def test_full_disk_under_an_archive_pauses_its_worker(
