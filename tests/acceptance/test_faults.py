@@ -12,18 +12,10 @@ import pytest
 
 from jukinet_mq.nodes import Tier
 from tests.fixtures.faults import HEARTBEAT, before_the_broker, before_the_database
-from tests.fixtures.filing import flowing, inject_updates
+from tests.fixtures.filing import flowing
 from tests.fixtures.installation import Installation, Process
+from tests.fixtures.outages import flow, numbers, waiting
 from tests.fixtures.proxy import Proxy
-
-_numbers = iter(range(10_000, 1_000_000, 1_000))
-
-
-async def flow(installation: Installation, *, parts: int, size: int = 60) -> None:
-    """Inject updates in several parts."""
-    for _ in range(parts):
-        start = next(_numbers)
-        await asyncio.to_thread(inject_updates, installation, range(start, start + size))
 
 
 async def proved(installation: Installation) -> None:
@@ -37,16 +29,6 @@ async def proved(installation: Installation) -> None:
 async def terminated(workers: dict[Tier, Process]) -> list[int]:
     """End the workers; the loop goes on meanwhile, since the proxy between them runs in it."""
     return [await asyncio.to_thread(worker.terminate) for worker in workers.values()]
-
-
-async def said(process: Process, name: str) -> bool:
-    """Say whether a process has logged an event of this name."""
-    return bool(process.events(name))
-
-
-async def waiting(installation: Installation, process: Process, name: str) -> None:
-    """Wait until a process has logged an event of this name."""
-    await installation.until(lambda: said(process, name))
 
 
 Fault = Callable[[Proxy, random.Random], Awaitable[None]]
@@ -83,7 +65,7 @@ async def test_broken_connections_to_the_broker_lose_and_double_nothing(
     async with before_the_broker(installation) as (proxy, far):
         with installation.workers(**far) as workers:
             await waiting(installation, workers[Tier.NATIONAL], "worker.started")
-            async with flowing(installation, itertools.count(next(_numbers))):
+            async with flowing(installation, itertools.count(next(numbers))):
                 await fault(proxy, chance)
             await installation.settled()
             codes = await terminated(workers)
