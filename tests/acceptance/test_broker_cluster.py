@@ -24,6 +24,7 @@ from tests.fixtures.databases import DatabaseMaker
 from tests.fixtures.doctoring import doctor_on
 from tests.fixtures.filing import answered, injected, update
 from tests.fixtures.installation import NODES, Installation, Process
+from tests.fixtures.proving import nothing_held_against_any, proved
 
 PER_SECOND = 30
 FILED = "SELECT count(*) FROM filed_event"
@@ -88,11 +89,8 @@ async def under_flow(
 
 async def counted(installation: Installation) -> None:
     """Nothing is lost, doubled, unreceipted, retried, parked or left, and the broker is right."""
-    for tier in Tier:
-        assert [] == await installation.fetch(tier, "SELECT * FROM inbox WHERE attempts > 1")
-        assert [] == await installation.fetch(tier, "SELECT * FROM parked")
-    proof = await installation.proof()
-    assert proof.holds, (proof.findings, proof.left_in_queues, proof.left)
+    await nothing_held_against_any(installation)
+    await proved(installation)
     only = [word for code in NODES for word in ("--node", code)]
     checked = await asyncio.to_thread(installation.jukinet, "topology", "check", *only)
     assert 0 == checked.returncode, checked.stdout

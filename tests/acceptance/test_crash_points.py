@@ -14,6 +14,7 @@ from jukinet_mq.nodes import Tier
 from tests.chaos.crashing import POINTS
 from tests.chaos.parade import die_at, every_case, inject_and_die
 from tests.fixtures.installation import Installation
+from tests.fixtures.proving import proved
 
 SEED = 20260401
 TIMES_MAX = 3
@@ -48,8 +49,7 @@ async def test_worker_killed_at_any_step_loses_and_doubles_nothing(
         codes = [worker.terminate() for worker in (*others, last)]
 
     assert [0, 0, 0] == codes
-    proof = await installation.proof()
-    assert proof.holds, (proof.findings, proof.left_in_queues, proof.left)
+    proof = await proved(installation)
     assert proof.effects > 0
 
 
@@ -85,5 +85,4 @@ async def test_killed_injector_files_all_or_nothing_and_may_be_repeated(
     assert 41 == finally_ - before
     with installation.workers():
         await installation.settled()
-    proof = await installation.proof()
-    assert proof.holds, (proof.findings, proof.left_in_queues, proof.left)
+    await proved(installation)

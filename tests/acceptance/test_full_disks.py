@@ -59,7 +59,7 @@ async def log_volume(world: World) -> AsyncIterator[SmallVolume]:
     """A small volume with PostgreSQL's write-ahead log on it."""
     servers, _ = world
     with small_volume(servers, "log", mebibytes=256) as volume:
-        async with servers.log_in(volume.path / "log"):
+        async with servers.log_kept_in(volume.path / "log"):
             yield volume
 
 

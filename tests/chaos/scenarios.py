@@ -19,6 +19,7 @@ from tests.chaos.parade import die_at, die_filing, every_case
 from tests.fixtures.filing import inject, inject_updates, move
 from tests.fixtures.installation import CHIYODA, HAKODATE, SAPPORO, Installation, Process
 from tests.fixtures.own_servers import OwnServers
+from tests.fixtures.proving import nothing_held_against_any, proved
 
 SETTLE_WITHIN = timedelta(minutes=10)
 DRAINED_WITHIN = timedelta(minutes=30)
@@ -47,12 +48,6 @@ WHERE node = '131016' AND kind = 'move-in-notice' ORDER BY sequence
 
 Figures = dict[str, Any]
 Scenario = Callable[[OwnServers, Installation, random.Random], Awaitable[Figures]]
-
-
-async def proved(installation: Installation) -> None:
-    """Count: nothing lost, doubled, unreceipted, unexpected, or left in a queue."""
-    proof = await installation.proof()
-    assert proof.holds, (proof.findings, proof.left_in_queues, proof.left)
 
 
 async def crash_points(
@@ -124,8 +119,7 @@ async def outage(
         await filing
         await installation.settled(within=SETTLE_WITHIN)
     await proved(installation)
-    retried = [await installation.fetch(t, "SELECT * FROM inbox WHERE attempts > 1") for t in Tier]
-    assert [[], [], []] == retried
+    await nothing_held_against_any(installation)
     assert normal < NORMAL_WITHIN_SECONDS
     return {"events": flow.filed, "seconds away": OUTAGE_SECONDS,
             "consuming again after": round(normal, 1)}  # fmt: skip
