@@ -13,6 +13,7 @@ def test_the_document_meets_the_specification(node: RunNode) -> None:
     """AsyncAPI's own JSON Schema accepts the document, and every reference leads somewhere."""
     run = node("check-asyncapi.mjs", DOCUMENT)
 
+    assert (0, "") == (run.returncode, run.stderr)
     found = orjson.loads(run.stdout)
     assert [] == found["problems"]
     assert "3.0.0" == found["asyncapi"]
@@ -31,7 +32,7 @@ def test_a_broken_document_is_refused(node: RunNode, tmp_path: Path) -> None:
 
     run = node("check-asyncapi.mjs", tmp_path / "asyncapi.json")
 
-    assert 1 == run.returncode
+    assert (1, "") == (run.returncode, run.stderr)
     problems = orjson.loads(run.stdout)["problems"]
     assert any("publish-receipt.v1/action" in problem for problem in problems)
     assert "#/channels/nowhere leads nowhere" in problems
