@@ -216,7 +216,7 @@ async def test_drained_node_hands_over_its_queues_and_its_clients(
     """Before a node is stopped: leaders and clients go elsewhere under load, and come back."""
     first = cluster.nodes[0]
     async with under_flow(cluster, installation) as workers:
-        await asyncio.to_thread(first.tool, "rabbitmq-upgrade", "drain")
+        await asyncio.to_thread(first.drain)
         await all_move_on(cluster, workers)
         assert set() == await asyncio.to_thread(first.leads, installation.vhost)
         await carries_on(installation)

@@ -27,7 +27,7 @@ async def node_killed(cluster: BrokerCluster, chance: random.Random) -> None:
 async def node_drained(cluster: BrokerCluster, chance: random.Random) -> None:
     """One node hands its queues and clients over, and is stopped in order."""
     node = chance.choice(cluster.nodes)
-    await asyncio.to_thread(node.tool, "rabbitmq-upgrade", "drain")
+    await asyncio.to_thread(node.drain)
     await asyncio.to_thread(node.stop)
 
 
