@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand
 
 from jukinet_mq.cli import options, running, terminal
 from jukinet_mq.errors import UnknownKeyError, UntrustedSignerError
@@ -32,6 +34,18 @@ node makes its own keys, and the others enrol its certificate.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
+
+_DASHED_KID: Final = re.compile(r"-[A-Za-z0-9_-]{42}")
+
+
+class _KidCommand(TyperCommand):
+    """Takes a kid for a kid: one of 64 thumbprints (RFC 7638) begins with a dash."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        dashed = [arg for arg in args if _DASHED_KID.fullmatch(arg)]
+        if dashed and "--" not in args:
+            args = [*(arg for arg in args if arg not in dashed), "--", *dashed]
+        return super().parse_args(ctx, args)
 
 
 @app.command()
@@ -96,7 +110,7 @@ def enrol(
     running.run(enrol_all(given, running.tiers_of(given, tier), keys))
 
 
-@app.command()
+@app.command(cls=_KidCommand)
 def revoke(
     kid: Annotated[
         list[str] | None, typer.Argument(metavar="KID", help="Keys, by their kid.")
@@ -114,22 +128,24 @@ def revoke(
         raise typer.BadParameter("name keys by their KID, or all keys of a node with --node")
     given = running.settings()
     code = None if node is None else running.nodes_of([node])[0].code
-    changed = 0
+    found: set[str] = set()
     for one in running.tiers_of(given, tier):
         keys = running.run(_revoke(given, one, kid or (), code, apply=apply))
-        changed += len(keys)
+        found |= {key.kid for key in keys}
         for key in keys:
             said = "revoked" if apply else "would revoke"
             terminal.say(
                 f"{one}: {said} {key.use.name.lower()} key {key.kid} of "
                 f"{terminal.node_label(key.node)}"
             )
-    if not changed:
-        raise UnknownKeyError(
-            "no such key is enrolled and not yet revoked; see `jukinet trust show NODE`"
-        )
-    if not apply:
+    if found and not apply:
         terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
+    missed = sorted(set(kid or ()) - found)
+    if missed or not found:
+        raise UnknownKeyError(
+            f"no key {', '.join(missed) or f'of {node}'} is enrolled and not yet revoked; see "
+            "`jukinet trust show NODE`"
+        )
 
 
 @app.command()

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ import pytest
 from jukinet_mq.clock import utc_now
 from jukinet_mq.nodes import NodeCode, Tier, directory
 from jukinet_mq.services import DatabaseEndpoint
-from jukinet_mq.trust import pki
+from jukinet_mq.trust import SigningKey, pki
 from tests.fixtures.installation import CHIYODA, HAKODATE, NODES, TOKYO, Installation
 
 ONLY_OURS = [word for code in NODES for word in ("--node", code)]
@@ -128,6 +129,31 @@ async def test_rolled_key_is_enrolled_and_the_old_one_revoked(installation: Inst
     assert "valid" == still[old]
     assert "revoked" == keys(installation, HAKODATE, "sig")[old]
     assert 76 == twice.returncode
+
+
+async def test_kid_that_begins_with_a_dash_is_a_kid(installation: Installation) -> None:
+    """One thumbprint of 64 does; what is not enrolled is named, and keeps nothing from the rest."""
+    candidates = (SigningKey(number.to_bytes(32, "big")) for number in count())
+    [kid, twin] = islice((k.kid for k in candidates if k.kid.startswith("-")), 2)
+    await installation.fetch(
+        Tier.NATIONAL,
+        "INSERT INTO trust_store (key_id, node, use, public, valid_from, valid_until, enrolled_at)"
+        " VALUES ($1, $2, 'sig', $3, now(), now() + interval '1 day', now())",
+        kid,
+        TOKYO,
+        bytes(32),
+    )
+    revoke = ("trust", "revoke", "--tier", "national")
+
+    dry = installation.jukinet(*revoke, kid)
+    plain = installation.jukinet(*revoke, "--", kid)
+    both = installation.jukinet(*revoke, twin, kid, "--apply")
+
+    assert (0, 0) == (dry.returncode, plain.returncode), dry.stderr
+    assert f"would revoke signing key {kid} of" in " ".join(dry.stdout.split())
+    assert 76 == both.returncode
+    assert f"no key {twin} is enrolled" in " ".join(both.stderr.split())
+    assert f"revoked signing key {kid} of" in " ".join(both.stdout.split())
 
 
 def keys(installation: Installation, node: NodeCode, use: str) -> dict[str, str]:
