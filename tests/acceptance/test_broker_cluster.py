@@ -203,6 +203,7 @@ async def test_connection_that_was_told_of_a_dead_leader_is_given_up(
                 else:
                     await answered_in_time(installation, event_id)
             await answered_in_time(installation, event_id)
+            await installation.settled(within=SETTLED_WITHIN)
             codes = [await asyncio.to_thread(worker.terminate) for worker in workers.values()]
         assert [0, 0, 0] == codes
     finally:
