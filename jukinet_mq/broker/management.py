@@ -139,6 +139,14 @@ class ManagementClient:
         """
         return _queue(await self.get(f"queues/{self.vhost_path}/{quote(name, safe='')}"))
 
+    async def queues_at_risk(self) -> tuple[str, ...]:
+        """Return the queues that would stop with the node that is asked, by name.
+
+        A copy on a stopped node counts for nothing, nor does one that neither leads nor follows.
+        """
+        found = (await self.get("health/checks/node-is-quorum-critical")).get("queues", ())
+        return tuple(sorted(q["name"] for q in found if q["virtual_host"] == self.vhost))
+
     async def wait_until_ready(self, timeout: timedelta = TIMEOUT) -> Overview:
         """Return as soon as the API answers and every node is healthy.
 
@@ -239,6 +247,8 @@ class ManagementClient:
         match response.status_code:
             case code if code < httpx.codes.BAD_REQUEST:
                 return response
+            case httpx.codes.SERVICE_UNAVAILABLE if '"queues":' in response.text:
+                return response  # what a health check has found
             case httpx.codes.UNAUTHORIZED | httpx.codes.FORBIDDEN:
                 raise BrokerAccessError(
                     f"RabbitMQ refuses {asked} with {response.status_code}; check the login of "

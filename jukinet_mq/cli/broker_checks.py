@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -11,7 +10,7 @@ from jukinet_mq.cli.finding import Finding
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from jukinet_mq.broker.management import ManagementClient, Overview, QueueState
+    from jukinet_mq.broker.management import ManagementClient, Overview
     from jukinet_mq.config import Settings
 
 COPIES: Final = 3
@@ -28,7 +27,7 @@ async def broker(given: Settings) -> list[Finding]:
         overview = await client.overview()
         found = [_nodes(overview)]
         if len(overview.nodes) > 1:
-            found.append(_copies(await client.queues(), nodes=len(overview.nodes)))
+            found.append(await _copies(client, nodes=len(overview.nodes)))
         try:
             dead = (await client.queue(DEAD)).ready
         except TopologyDriftError:
@@ -54,9 +53,10 @@ def _nodes(overview: Overview) -> Finding:
     return Finding("broker", ok=True, said=known)
 
 
-def _copies(queues: Sequence[QueueState], *, nodes: int) -> Finding:
-    """Find the queues that were made when the cluster was not whole: one node's loss is theirs."""
+async def _copies(client: ManagementClient, *, nodes: int) -> Finding:
+    """Find the queues that one node's loss would stop: made in a lesser cluster, or out of step."""
     wanted = min(COPIES, nodes)
+    queues = await client.queues()
     few = [queue.name for queue in queues if 0 < len(queue.members) < wanted]
     if few:
         return Finding(
@@ -65,6 +65,16 @@ def _copies(queues: Sequence[QueueState], *, nodes: int) -> Finding:
             said=f"{len(few):,} of {len(queues):,} queues are on fewer than {wanted} nodes, the "
             f"first: {few[0]}",
             fix="run `rabbitmq-queues grow NODE all` for each node of the broker",
+        )
+    at_risk = await client.queues_at_risk() if wanted == COPIES else ()
+    if at_risk:
+        return Finding(
+            "copies",
+            ok=False,
+            said=f"{len(at_risk):,} of {len(queues):,} queues have lost a copy, the first: "
+            f"{at_risk[0]}",
+            fix="start the nodes that do not run; if it stays so for a minute, restart the node "
+            "that `rabbitmq-queues quorum_status QUEUE` shows neither as leader nor as follower",
         )
     return Finding("copies", ok=True, said=f"every queue is on {wanted} nodes of the broker")
 

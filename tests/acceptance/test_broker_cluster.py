@@ -34,6 +34,12 @@ CONSUMING_WITHIN_SECONDS = 30
 # Each tier's relay learns by itself that its node confirms nothing: three times ten seconds.
 ANSWERED_WITHIN = timedelta(seconds=60)
 SETTLED_WITHIN = timedelta(seconds=90)
+WHOLE = {
+    "layer": "copies",
+    "ok": True,
+    "said": "every queue is on 3 nodes of the broker",
+    "fix": "",
+}
 _residents = itertools.count(900_000)
 
 pytestmark = pytest.mark.timeout(240)
@@ -88,7 +94,14 @@ async def under_flow(
 
 
 async def counted(installation: Installation) -> None:
-    """Nothing is lost, doubled, unreceipted, retried, parked or left, and the broker is right."""
+    """Nothing is lost, doubled, unreceipted, retried, parked or left, and the broker is right.
+
+    What a worker had not begun when it was told to end is in its queue again, and what was
+    acknowledged to a leader that went: whoever comes next takes it, and knows it.
+    """
+    if await installation.depths():
+        with installation.workers():
+            await installation.settled(within=SETTLED_WITHIN)
     await nothing_held_against_any(installation)
     await proved(installation)
     only = [word for code in NODES for word in ("--node", code)]
@@ -146,12 +159,7 @@ async def test_queue_with_too_few_copies_is_named_by_doctor(
 ) -> None:
     """Ours are on every node; one that was made on a single node is lost with it."""
     copies = partial(doctor_on, "copies", installation)
-    assert await asyncio.to_thread(copies) == {
-        "layer": "copies",
-        "ok": True,
-        "said": "every queue is on 3 nodes of the broker",
-        "fix": "",
-    }
+    assert WHOLE == await asyncio.to_thread(copies)
     connection = await aio_pika.connect(installation.amqp_url)
     async with connection:
         channel = await connection.channel()
@@ -163,6 +171,44 @@ async def test_queue_with_too_few_copies_is_named_by_doctor(
 
     assert "1 of 8 queues are on fewer than 3 nodes, the first: lone" == named["said"]
     assert "rabbitmq-queues grow" in named["fix"]
+
+
+async def test_lost_node_is_named_by_doctor_with_its_address_and_its_copies(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """An operator sees what is left, and what to start."""
+    lost = cluster.nodes[2]
+    await asyncio.to_thread(lost.kill)
+    try:
+        await cluster.until(
+            lambda: lost.name not in cluster.nodes[0].sees_running(), "the node to be missed"
+        )
+        broker = await asyncio.to_thread(doctor_on, "broker", installation)
+        copies = await asyncio.to_thread(doctor_on, "copies", installation)
+        logins = await asyncio.to_thread(doctor_on, "credentials", installation)
+    finally:
+        await cluster.mend()
+
+    assert broker["said"].endswith(f"3 node(s); {lost.name} does not run")
+    assert "7 of 7 queues have lost a copy, the first: cs.011002" == copies["said"]
+    assert f"1 of 3 addresses do not answer: {lost.machine.address}:5672" in logins["said"]
+    assert WHOLE == await asyncio.to_thread(doctor_on, "copies", installation)
+
+
+async def test_copy_out_of_step_is_named_by_doctor_and_mended_by_a_restart_of_its_node(
+    cluster: BrokerCluster, installation: Installation
+) -> None:
+    """Every node runs, and yet one more may not be lost."""
+    cluster.nodes[1].end_copy(installation.vhost, "jlis")
+    try:
+        copies = await asyncio.to_thread(doctor_on, "copies", installation)
+        assert "1 of 7 queues have lost a copy, the first: jlis" == copies["said"]
+        assert "rabbitmq-queues quorum_status" in copies["fix"]
+        assert {cluster.nodes[1].name} == cluster.nodes[0].sees_out_of_step()
+    finally:
+        await cluster.mend()
+
+    assert WHOLE == await asyncio.to_thread(doctor_on, "copies", installation)
 
 
 async def test_killed_node_is_left_at_once_and_comes_back_into_step(
@@ -185,14 +231,10 @@ async def test_connection_that_was_told_of_a_dead_leader_is_given_up(
     """RabbitMQ 3.10 nacks to its end on a channel that was; on a later one it does not."""
     lost, nacks = cluster.nodes[2], cluster.pauses_minorities()
     await asyncio.to_thread(lost.kill)
-    await cluster.until(
-        lambda: lost.name not in cluster.nodes[0].sees_running(), "the node to be missed"
-    )
-    named = await asyncio.to_thread(doctor_on, "broker", installation)
-    assert named["said"].endswith(f"3 node(s); {lost.name} does not run")
-    named = await asyncio.to_thread(doctor_on, "credentials", installation)
-    assert f"1 of 3 addresses do not answer: {lost.machine.address}:5672" in named["said"]
     try:
+        await cluster.until(
+            lambda: lost.name not in cluster.nodes[0].sees_running(), "the node to be missed"
+        )
         with installation.workers() as workers:
             refusals = partial(workers[Tier.MUNICIPALITY].events, "relay.refused")
             with cluster.misled(installation.vhost, "pref.13", lost):
