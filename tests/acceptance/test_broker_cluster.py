@@ -159,7 +159,7 @@ async def test_queue_with_too_few_copies_is_named_by_doctor(
 ) -> None:
     """Ours are on every node; one that was made on a single node is lost with it."""
     copies = partial(doctor_on, "copies", installation)
-    assert WHOLE == await asyncio.to_thread(copies)
+    await cluster.until(lambda: copies() == WHOLE, "doctor to see nothing wrong")
     connection = await aio_pika.connect(installation.amqp_url)
     async with connection:
         channel = await connection.channel()
@@ -199,6 +199,7 @@ async def test_copy_out_of_step_is_named_by_doctor_and_mended_by_a_restart_of_it
     cluster: BrokerCluster, installation: Installation
 ) -> None:
     """Every node runs, and yet one more may not be lost."""
+    await cluster.whole()
     cluster.nodes[1].end_copy(installation.vhost, "jlis")
     try:
         copies = await asyncio.to_thread(doctor_on, "copies", installation)
