@@ -46,8 +46,10 @@ from jukinet_mq.room import open_room
 from jukinet_mq.store import proof
 from jukinet_mq.store.proof import Mark, Span
 
-LOOK_EVERY: Final = timedelta(seconds=10)
+LOOK_EVERY_MAX: Final = timedelta(seconds=10)
 """Counting costs processor time that is then not there for what is measured."""
+LOOK_PER_UPDATE: Final = timedelta(milliseconds=1)
+"""Few updates are soon through; who measures them does not wait long."""
 SINGLES_FIRST: Final = 5
 """Not counted: the first ones open connections."""
 SINGLE_WITHIN: Final = timedelta(seconds=20)
@@ -195,7 +197,7 @@ class _Bench:
             marks,
             check=partial(check_all, workers),
             tell=self._tell,
-            every=LOOK_EVERY,
+            every=min(LOOK_EVERY_MAX, self.plan.count * LOOK_PER_UPDATE),
         )
 
     def _tell(self, reached: Reached) -> None:

@@ -20,7 +20,9 @@ from jukinet_mq.store.proof import Books, Mark, Progress
 
 LOOK_EVERY: Final = timedelta(seconds=0.3)
 LOOK_SHARE_MAX: Final = 0.05
-"""Counting takes no more than this share of the time, however large the books have grown."""
+"""Counting takes no more than this share of the time, until the books have grown very large."""
+REST_MAX: Final = timedelta(seconds=10)
+"""Who looks more rarely cannot tell what is slow from what has stalled."""
 STALLED_AFTER: Final = timedelta(seconds=45)
 UNDER_WAY: Final = ("outbox_waiting", "inbox_pending", "receipts_due", "filings_waiting")
 """What workers still have to do; the rest of what may be left is for a person."""
@@ -141,8 +143,8 @@ class Following:
         started = time.monotonic()
         reached = await self.country.progress(self.marks)
         self.tell(reached)
-        taken = time.monotonic() - started
-        await asyncio.sleep(max(self.every.total_seconds(), taken / LOOK_SHARE_MAX))
+        rest = min((time.monotonic() - started) / LOOK_SHARE_MAX, REST_MAX.total_seconds())
+        await asyncio.sleep(max(self.every.total_seconds(), rest))
         return reached
 
     async def until(self, ended: Callable[[], bool]) -> None:
