@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from jukinet_mq import strict_json
 from jukinet_mq.errors import MalformedEnvelopeError
+from jukinet_mq.messages.body import broken_rule
 from jukinet_mq.messages.fields import Id, Instant
 from jukinet_mq.nodes import NodeCode
+from jukinet_mq.routing import SEQUENCE_MAX
 
 if TYPE_CHECKING:
     from jukinet_mq.messages import Body
@@ -39,7 +42,7 @@ class Header:
     Attributes:
         id: Fixed at the business event; every retry and resend carries the same.
         kind: Stable name of the body's type, for example `move-in-notice`.
-        sequence: Gapless counter per (sender, recipient, plane), from 1.
+        sequence: Gapless counter per (sender, recipient, plane), from 1 to `SEQUENCE_MAX`.
         time: Instant of the business event, aware UTC; orders a resident's updates.
         event_id: The business event that this envelope belongs to; also the trace id.
     """
@@ -121,6 +124,12 @@ class Delivery:
         return replace(self, signed=signed)
 
 
+def _in_range(sequence: str) -> str:
+    if not 1 <= int(sequence) <= SEQUENCE_MAX:
+        raise broken_rule(f"sequence must lie between 1 and {SEQUENCE_MAX}")
+    return sequence
+
+
 _Code = Annotated[str, StringConstraints(pattern=r"^([0-9]{6}|jlis)$")]
 
 
@@ -147,8 +156,10 @@ class CloudEvent(BaseModel):
     """Identifier of the schema that the body meets once it is opened."""
     datacontenttype: Literal["application/json", "application/jose+json"]
     """The body itself, or a JWE of it."""
-    sequence: Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
-    """Gapless counter per sender, recipient and plane, from 1."""
+    sequence: Annotated[
+        str, StringConstraints(pattern=r"^00000[0-9]{15}$"), AfterValidator(_in_range)
+    ]
+    """Gapless counter per sender, recipient and plane, from 1 to 999,999,999,999,999."""
     traceparent: Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-01$")]
     """W3C trace context; its trace id is the id of the business event."""
     data: dict[str, Any]
@@ -204,10 +215,15 @@ def decode(payload: bytes) -> tuple[Header, CloudEvent]:
         MalformedEnvelopeError: Not a CloudEvent of ours; names the attributes that are wrong.
     """
     try:
+        strict_json.read_object(payload)
         event = CloudEvent.model_validate_json(payload)
     except ValidationError as error:
         raise MalformedEnvelopeError(
             f"the signed content is no CloudEvent as published; wrong: {_wrong(error)}"
+        ) from None
+    except ValueError as error:
+        raise MalformedEnvelopeError(
+            f"the signed content is no CloudEvent as published: {error}"
         ) from None
     kind, _, version = event.type.rpartition(".v")
     header = Header(
@@ -228,4 +244,4 @@ def _wrong(error: ValidationError) -> str:
     attributes = {str(e["loc"][0]) for e in error.errors() if e["loc"]}
     known = sorted(attributes & CloudEvent.model_fields.keys())
     others = ["(unknown attribute)"] if attributes - CloudEvent.model_fields.keys() else []
-    return ", ".join(known + others) or "it is no JSON object"
+    return ", ".join(known + others)

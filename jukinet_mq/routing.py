@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from jukinet_mq.errors import SenderMismatchError
 
@@ -28,6 +29,8 @@ _KEY = re.compile(
     re.ASCII,
 )
 NATIONAL_PREFECTURE = "00"
+SEQUENCE_MAX: Final = 999_999_999_999_999
+"""The largest number of a pair on a plane; exact in every JSON reader and in the database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from pydantic import ValidationError
 
+from jukinet_mq import strict_json
 from jukinet_mq.errors import ImpossibleDateError, MalformedBodyError, RejectedError
 
 if TYPE_CHECKING:
@@ -39,11 +40,15 @@ def parse_body(kind: Kind, data: bytes | str) -> Body:
         ImpossibleDateError: A date that no calendar has, or one before the birth.
         MalformedBodyError: Anything else; the text names fields and rules, never values.
     """
+    text = data.encode() if isinstance(data, str) else data
     try:
-        return kind.body.model_validate_json(data)
+        strict_json.read(text)
+        return kind.body.model_validate_json(text)
     except ValidationError as error:
         title = f"{kind.name} v{kind.version}"
         raise refusal(error.errors(include_url=False), title=title) from None
+    except ValueError as error:
+        raise MalformedBodyError(f"{kind.name} v{kind.version}: {error}") from None
 
 
 def build_body(kind: Kind, content: Mapping[str, Any] | bytes | str) -> Body:

@@ -9,15 +9,13 @@ from pydantic import AfterValidator, Field, StringConstraints
 from jukinet_mq.errors import NotItsKeeperError
 from jukinet_mq.messages.body import Body, Keeper, Reader, Travel, broken_rule
 from jukinet_mq.nodes import Tier
-from jukinet_mq.routing import Plane, prefecture_word
+from jukinet_mq.routing import SEQUENCE_MAX, Plane, prefecture_word
 
 if TYPE_CHECKING:
     from jukinet_mq.nodes import Node
 
 NUMBERS_MAX: Final = 1_000
 """Numbers in one request; a wider gap is asked for in several."""
-NUMBER_MAX: Final = 2**53 - 1
-"""The largest whole number that every JSON reader reads exactly."""
 
 
 def _distinct(numbers: list[int]) -> list[int]:
@@ -27,7 +25,7 @@ def _distinct(numbers: list[int]) -> list[int]:
 
 
 NodeText = Annotated[str, StringConstraints(pattern=r"^([0-9]{6}|jlis)$")]
-Number = Annotated[int, Field(ge=1, le=NUMBER_MAX)]
+Number = Annotated[int, Field(ge=1, le=SEQUENCE_MAX)]
 
 
 class ResendRequest(Body):

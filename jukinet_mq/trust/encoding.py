@@ -1,9 +1,8 @@
-"""Base64url and JSON as JOSE wants them: one spelling per value, no name twice."""
+"""Base64url as JOSE wants it: one spelling per value."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Final
 
 import pybase64
 
@@ -29,31 +28,3 @@ def decode(text: bytes) -> bytes:
     if encode(raw) != text:
         raise ValueError("not canonical base64url")
     return raw
-
-
-def members(text: bytes) -> dict[str, Any]:
-    """Read one JSON object in which no object at any depth names a member twice.
-
-    Two readers of a doubled member may each believe another of its values.
-
-    Raises:
-        ValueError: No JSON, no object, a name twice, or nested too deeply to read.
-    """
-    try:
-        found = json.loads(text.decode(), object_pairs_hook=_distinct, parse_constant=_no_number)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(found, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - a value of the text's, not of ours
-    return found
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member's name stands twice")
-    return found
-
-
-def _no_number(_: str) -> float:
-    raise ValueError("NaN and Infinity are not JSON")

@@ -22,6 +22,7 @@ from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 from nacl.exceptions import CryptoError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from jukinet_mq import strict_json
 from jukinet_mq.errors import UnopenableSealError, WeakKeyError
 from jukinet_mq.trust import encoding
 from jukinet_mq.trust.keys import KEY_SIZE, EnrolledKey, Use, public_jwk, thumbprint
@@ -207,7 +208,7 @@ def read(jwe: dict[str, Any]) -> SealedBody:
 @lru_cache(maxsize=16)
 def _check_protected(protected: str) -> None:
     try:
-        header = encoding.members(_decode(protected))
+        header = strict_json.read_object(_decode(protected))
     except ValueError:
         header = {}
     if header != {"enc": "A256GCM"}:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
+from jukinet_mq import strict_json
 from jukinet_mq.errors import MalformedEnvelopeError, SignatureMismatchError
 from jukinet_mq.trust import encoding
 from jukinet_mq.trust.keys import KEY_SIZE, Use, public_jwk, thumbprint
@@ -144,7 +145,7 @@ def _kid_of(encoded: bytes) -> str:
     if len(encoded) > _HEADER_SIZE_MAX:
         raise MalformedEnvelopeError(f"the JWS header is longer than {_HEADER_SIZE_MAX} bytes")
     try:
-        header = encoding.members(encoding.decode(encoded))
+        header = strict_json.read_object(encoding.decode(encoded))
     except ValueError as error:
         raise MalformedEnvelopeError(f"the JWS header cannot be read: {error}") from None
     if header.keys() != {"alg", "kid", "typ"}:

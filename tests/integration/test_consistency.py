@@ -34,9 +34,9 @@ from jukinet_mq.messages import (
     Span,
     SpanHoldings,
 )
-from jukinet_mq.messages.resend import NUMBER_MAX
 from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.producers.publisher import Draft
+from jukinet_mq.routing import SEQUENCE_MAX
 from jukinet_mq.store import consistency, relocation
 from jukinet_mq.store.consistency import Check
 from jukinet_mq.store.relocation import PlannedMoveOut
@@ -343,7 +343,7 @@ async def test_digest_is_what_the_schema_says(country: Country) -> None:
 def test_fullest_answer_fits_into_an_envelope() -> None:
     """A whole span, spelt out with the longest numbers, stays below 256 KiB once signed."""
     example = HoldingsAnswer.example()
-    last = NUMBER_MAX
+    last = SEQUENCE_MAX
     answer = HoldingsAnswer(
         request_id=example.request_id,
         spans=[

@@ -24,7 +24,8 @@ from jukinet_mq.envelope import (
 )
 from jukinet_mq.errors import MalformedEnvelopeError
 from jukinet_mq.nodes import NodeCode, directory
-from jukinet_mq.routing import Plane
+from jukinet_mq.routing import SEQUENCE_MAX, Plane
+from jukinet_mq.strict_json import NUMBER_MAX
 
 HEADER = Header(
     id=UUID("019d45b1-5a00-7000-8000-0000000000aa"),
@@ -44,11 +45,11 @@ headers = st.builds(
     version=st.integers(1, 9999),
     sender=codes,
     recipient=codes,
-    sequence=st.integers(1, 10**20 - 1),
+    sequence=st.integers(1, SEQUENCE_MAX),
     time=st.datetimes(timezones=st.just(UTC)),
     event_id=st.uuids(),
 )
-leaves = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20)
+leaves = st.none() | st.booleans() | st.integers(-NUMBER_MAX, NUMBER_MAX) | st.text(max_size=20)
 contents = st.dictionaries(
     st.text(max_size=10),
     st.recursive(leaves, lambda inner: st.lists(inner, max_size=3)),
@@ -151,6 +152,10 @@ def test_garbage_is_malformed_and_nothing_else(payload: bytes) -> None:
         ("sequence", "7"),
         ("sequence", 7),
         ("sequence", "-0000000000000000007"),
+        ("sequence", f"{0:020d}"),
+        ("sequence", f"{SEQUENCE_MAX + 1:020d}"),
+        ("sequence", f"{2**63:020d}"),
+        ("sequence", "9" * 20),
         ("sequence", "０" * 20),
         ("traceparent", "00-019d45b15a00700080000000000000bb-80000000000000aa-00"),
         ("traceparent", "00-019D45B15A00700080000000000000BB-80000000000000aa-01"),

@@ -18,9 +18,8 @@ from jukinet_mq.messages import (
     build_body,
     kind_of,
 )
-from jukinet_mq.messages.resend import NUMBER_MAX
 from jukinet_mq.nodes import directory
-from jukinet_mq.routing import Plane
+from jukinet_mq.routing import SEQUENCE_MAX, Plane
 from tests.fixtures.bodies import altered, content
 
 ASK = ResendRequest.example()
@@ -30,7 +29,7 @@ TOLD = HoldingsAnswer.example()
 
 @pytest.mark.parametrize(
     "numbers",
-    [[], [0], [-1], [1, 1], [NUMBER_MAX + 1], [True], ["1"], list(range(1, NUMBERS_MAX + 2))],
+    [[], [0], [-1], [1, 1], [SEQUENCE_MAX + 1], [True], ["1"], list(range(1, NUMBERS_MAX + 2))],
     ids=str,
 )
 def test_resend_request_names_each_number_once_and_not_too_many(numbers: list[Any]) -> None:
@@ -41,7 +40,7 @@ def test_resend_request_names_each_number_once_and_not_too_many(numbers: list[An
 
 def test_fullest_resend_request_is_small() -> None:
     """A thousand of the longest numbers fit many times over."""
-    numbers = list(range(NUMBER_MAX - NUMBERS_MAX + 1, NUMBER_MAX + 1))
+    numbers = list(range(SEQUENCE_MAX - NUMBERS_MAX + 1, SEQUENCE_MAX + 1))
     body = ResendRequest(about=Plane.RELOCATION, addressee="131016", numbers=numbers)
 
     assert len(body.dump_json()) < SIZE_MAX / 4

@@ -37,26 +37,3 @@ def test_one_value_has_one_spelling(one: bytes, other: bytes) -> None:
         return
     assert other == encoding.encode(raw)
     assert (one == raw) is (encoding.encode(one) == other)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b'{"a":1,"a":1}',
-        b'{"a":{"b":1,"\\u0062":2}}',
-        b'[{"a":1}]',
-        b"null",
-        b'{"a":NaN}',
-        b'{"a":Infinity}',
-        b'{"a":1}{}',
-        b'{"a":1',
-        b"\xff\xfe",
-        b"\xef\xbb\xbf{}",
-        '{"a":1}'.encode("utf-16-le"),
-        b'{"a":' * 100_000,
-    ],
-)
-def test_json_with_two_readings_is_refused(text: bytes) -> None:
-    """A name twice at any depth, no object, what is not JSON, and endless nesting are errors."""
-    with pytest.raises(ValueError, match=r"."):
-        encoding.members(text)
