@@ -100,12 +100,26 @@ class VerifiedEnvelope:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecodable:
+    """AMQP properties that could not be decoded.
+
+    Attributes:
+        what: What is wrong with them, for an operator; repeats nothing of them.
+        raw: Their bytes.
+    """
+
+    what: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One arrival of an envelope at a node, as the broker handed it over; nothing is believed.
 
     Attributes:
         node: The node whose queue it came from.
         user_id: The login that RabbitMQ has proved, if the property was set.
+        undecodable: Set where the properties could not be decoded; those here are None then.
     """
 
     node: NodeCode
@@ -118,6 +132,7 @@ class Delivery:
     content_type: str | None
     received_at: datetime
     redelivered: bool = False
+    undecodable: Undecodable | None = None
 
     def carrying(self, signed: bytes) -> Delivery:
         """Return this delivery as the one that brought *signed*, an original inside it."""

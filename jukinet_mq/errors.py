@@ -201,6 +201,18 @@ class MalformedEnvelopeError(UntrustedError):
     reason = "envelope_malformed"
 
 
+class UndecodableCarriageError(UntrustedError):
+    """The AMQP properties of a delivery cannot be decoded, so nothing shows who published it."""
+
+    reason = "carriage_undecodable"
+
+
+class UnprocessableDeliveryError(UntrustedError):
+    """This program failed on a delivery alone, in a way that it does not know."""
+
+    reason = "delivery_unprocessable"
+
+
 class UnknownKindError(UntrustedError):
     """The kind or its version is not in the catalogue."""
 

@@ -58,6 +58,13 @@ DELIVERY_SETTLED = _declare(
 DELIVERY_QUARANTINED = _declare(
     "delivery.quarantined", Level.WARNING, "A delivery is not trusted and is held.", *_DELIVERY
 )
+DELIVERIES_COUNTED = _declare(
+    "deliveries.counted",
+    Level.WARNING,
+    "Deliveries are not trusted, and enough of their cause are held; they are only counted.",
+    "sender",
+    "deliveries",
+)
 BATCH_COMMITTED = _declare(
     "batch.committed",
     Level.INFO,

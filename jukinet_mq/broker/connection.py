@@ -23,6 +23,7 @@ import tenacity
 from aio_pika.abc import AbstractConnection as Connection
 
 from jukinet_mq import telemetry
+from jukinet_mq.broker import decoding
 from jukinet_mq.broker.liveness import Session, run_watched
 from jukinet_mq.errors import BrokerAccessError, BrokerUnavailableError
 from jukinet_mq.pausing import sleep_until
@@ -104,6 +105,9 @@ def translated(doing: str) -> Iterator[None]:
         if type(error) is not Exception:
             raise
         raise BrokerUnavailableError(f"the connection was lost while {doing}") from error
+
+
+decoding.install()
 
 
 async def connect(link: Link, url: str) -> Connection:

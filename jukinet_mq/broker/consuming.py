@@ -20,6 +20,7 @@ from aio_pika.abc import AbstractConnection
 from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
+from jukinet_mq.broker import decoding
 from jukinet_mq.broker.connection import translated
 from jukinet_mq.clock import Clock
 from jukinet_mq.envelope import Delivery
@@ -233,12 +234,18 @@ def _delivery(node: NodeCode, message: DeliveredMessage, at: datetime) -> Delive
     return Delivery(
         node=node,
         signed=message.body,
-        exchange=message.exchange or "",
-        routing_key=message.routing_key or "",
+        exchange=_readable(message.exchange),
+        routing_key=_readable(message.routing_key),
         user_id=properties.user_id,
         message_id=properties.message_id,
         type=properties.message_type,
         content_type=properties.content_type,
         received_at=at,
         redelivered=bool(message.redelivered),
+        undecodable=decoding.undecodable(message.header),
     )
+
+
+def _readable(text: str | None) -> str:
+    """Return *text* with U+FFFD for each byte that was not UTF-8: equal to no text of ours."""
+    return (text or "").encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -11,13 +11,14 @@ from jukinet_mq.consumers.admission import Admitted
 from jukinet_mq.consumers.handling import Outcome
 from jukinet_mq.consumers.judging import answerable
 from jukinet_mq.consumers.results import Done, Park, Retry
+from jukinet_mq.errors import RejectedError
 from jukinet_mq.messages import ReceiptLevel, ReceiptNotice, find_kind, may_travel
 from jukinet_mq.nodes import directory
 from jukinet_mq.routing import Plane
 from jukinet_mq.store import inbox, outbox, receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival, Ending, Key
-from jukinet_mq.store.quarantine import Held
+from jukinet_mq.store.quarantine_intake import Held
 from jukinet_mq.store.receipts import GivenReceipt
 
 
@@ -26,7 +27,10 @@ async def answer(tx: Transaction, admitted: Admitted, outcomes: Sequence[Outcome
     endings = [ending(tx, outcome, attempts=1) for outcome in outcomes]
     await inbox.settle(tx, [e for e in endings if e.state != "done"])
     given = [r for o in outcomes if (r := receipt(tx, o, kept_at=tx.at)) is not None]
-    given += [r for held in admitted.held if (r := _rejection(tx, held)) is not None]
+    # What is only counted is not refused for good: unanswered, its sender resends it, and once
+    # the cause has passed it is kept. Only what no repetition can make acceptable is answered.
+    refused = [h for h in admitted.counted if isinstance(h.error, RejectedError)]
+    given += [r for h in (*admitted.held, *refused) if (r := _rejection(tx, h)) is not None]
     await receipts.give(tx, given)
     await _answer_again(tx, admitted.duplicates)
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
+from typing import Final
 from uuid import UUID
 
 from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope, digest_of
-from jukinet_mq.errors import RejectedError, SenderMismatchError, UntrustedError
+from jukinet_mq.errors import (
+    ConfigurationError,
+    RejectedError,
+    SenderMismatchError,
+    UnprocessableDeliveryError,
+    UntrustedError,
+)
 from jukinet_mq.messages import IdentityForward
 from jukinet_mq.nodes import NATIONAL_NODE, Directory, Node, NodeCode
 from jukinet_mq.routing import Plane
 from jukinet_mq.store.inbox import Arrival, Key
-from jukinet_mq.store.quarantine import Held
+from jukinet_mq.store.quarantine_intake import Held
 from jukinet_mq.trust.verification import Verifier
+
+_PACKAGE: Final = "jukinet_mq"
 
 
 @dataclass(slots=True)
@@ -28,18 +39,40 @@ class Judgement:
 def judge(
     deliveries: Sequence[Delivery], verifier: Verifier, directory: Directory, *, at: datetime
 ) -> Judgement:
-    """Verify each delivery by itself; a bad one does not touch its neighbours."""
+    """Verify each delivery by itself; a bad one does not touch its neighbours.
+
+    Raises:
+        ConfigurationError: A hosted node's private key cannot be used.
+    """
     judgement = Judgement()
     for delivery in deliveries:
         try:
             envelope = verifier.verify(delivery, at=at)
-        except (UntrustedError, RejectedError) as error:
-            judgement.held.append(Held(delivery, error))
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this delivery's alone
+            judgement.held.append(Held(delivery, untrusted(error)))
             continue
-        judgement.arrivals.append(Arrival(delivery.node, envelope))
+        judgement.arrivals.append(Arrival(delivery.node, envelope, brought_by=delivery))
         if isinstance(envelope.body, IdentityForward):
             _unwrap(delivery, envelope, envelope.body, verifier, directory, judgement, at=at)
     return judgement
+
+
+def untrusted(error: Exception) -> UntrustedError | RejectedError:
+    """Return *error* if it is a verdict about a delivery, else one that says where it came up.
+
+    The text of a stranger's error may hold personal data and stays out.
+    """
+    if isinstance(error, UntrustedError | RejectedError):
+        return error
+    ours = [f for f in extract_tb(error.__traceback__) if _PACKAGE in Path(f.filename).parts]
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return UnprocessableDeliveryError(
+        f"{type(error).__name__}{place}: this program has failed on this delivery alone, and would "
+        "again. Report it with its bytes (`jukinet quarantine show --save`); after an upgrade run "
+        "`jukinet quarantine replay --reason delivery_unprocessable`."
+    )
 
 
 def _unwrap(
@@ -87,10 +120,14 @@ def _judge_original(
         envelope = verifier.verify_original(
             signed, forwarded_by=prefecture, node=NATIONAL_NODE, at=at
         )
-    except (UntrustedError, RejectedError) as error:
-        judgement.held.append(Held(delivery.carrying(signed), error, carried_by))
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in `judge`
+        judgement.held.append(Held(delivery.carrying(signed), untrusted(error), carried_by))
     else:
-        judgement.arrivals.append(Arrival(delivery.node, envelope, carried_by=carried_by))
+        judgement.arrivals.append(
+            Arrival(delivery.node, envelope, carried_by=carried_by, brought_by=delivery)
+        )
 
 
 def answerable(held: Held) -> tuple[Key, bytes] | None:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.admission import Admitted, admit
 from jukinet_mq.consumers.answering import answer
 from jukinet_mq.consumers.handling import Outcome, handle
-from jukinet_mq.consumers.judging import Judgement, judge
+from jukinet_mq.consumers.judging import Judgement, judge, untrusted
 from jukinet_mq.consumers.results import Handlers, Workplace
 from jukinet_mq.envelope import Delivery, Header
-from jukinet_mq.errors import ConflictingEnvelopeError, RejectedError, SequenceReuseError
+from jukinet_mq.errors import (
+    ConfigurationError,
+    ConflictingEnvelopeError,
+    NotNowError,
+    RejectedError,
+    SequenceReuseError,
+)
 from jukinet_mq.nodes import Directory
 from jukinet_mq.routing import Plane
 from jukinet_mq.store import inbox, sequences
 from jukinet_mq.store.database import Database, Transaction
 from jukinet_mq.store.inbox import Arrival
-from jukinet_mq.store.quarantine import Held
+from jukinet_mq.store.quarantine_intake import Held
 from jukinet_mq.store.sequences import Source
 from jukinet_mq.trust.verification import Verifier
 
@@ -53,38 +61,71 @@ class Tally:
     quarantined: int
     outcomes: Sequence[Outcome] = field(default=(), repr=False)
 
+    def __add__(self, other: Tally) -> Tally:
+        """Return how both batches ended."""
+        return Tally(
+            self.kept + other.kept,
+            self.duplicates + other.duplicates,
+            self.quarantined + other.quarantined,
+            [*self.outcomes, *other.outcomes],
+        )
+
 
 async def keep(deliveries: Sequence[Delivery], desk: Desk) -> Tally:
     """Take a batch through every step up to the commit; the caller acknowledges afterwards.
 
-    All database effects are one transaction. Repeating the call with the same deliveries, after
-    a crash or a lost answer to the commit, changes nothing and answers the same.
+    All database effects of a batch are one transaction. If it fails for another reason than an
+    outage or the installation, something in it is to blame: it is split until that delivery is
+    alone, and the delivery is quarantined with its bytes and what went wrong. Repeating the call
+    with the same deliveries, after a crash or a lost answer to the commit, changes nothing and
+    answers the same.
 
     Raises:
-        DatabaseUnavailableError: Nothing is written, or all of it is; call again later.
+        DatabaseUnavailableError: Nothing is written, all of it is, or some of its parts are; call
+            again later.
+        ConfigurationError: The installation is wrong; nothing to do with the deliveries.
     """
+    try:
+        return await _keep(deliveries, desk, lambda at: _judge(deliveries, desk, at=at))
+    except (NotNowError, ConfigurationError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever content can cause ends here
+        failure = untrusted(error)
+    if len(deliveries) > 1:
+        middle = len(deliveries) // 2
+        first = await keep(deliveries[:middle], desk)
+        return first + await keep(deliveries[middle:], desk)
+    [offender] = deliveries
+    return await _keep(deliveries, desk, lambda _: Judgement(held=[Held(offender, failure)]))
+
+
+async def _keep(
+    deliveries: Sequence[Delivery], desk: Desk, judged: Callable[[datetime], Judgement]
+) -> Tally:
     started = time.perf_counter()
-    judged = judge(deliveries, desk.verifier, desk.directory, at=desk.database.clock())
+    judgement = judged(desk.database.clock())
     async with desk.database.transaction() as tx:
-        admitted, outcomes = await take(tx, judged, deliveries, desk)
-    tally = Tally(len(admitted.news), len(admitted.duplicates), len(admitted.held), outcomes)
+        admitted, outcomes = await take(tx, judgement, desk)
+    tally = Tally(len(admitted.news), len(admitted.duplicates), len(admitted.untrusted), outcomes)
     _tell(deliveries, admitted, tally, seconds=time.perf_counter() - started)
     return tally
 
 
-async def take(
-    tx: Transaction, judged: Judgement, deliveries: Sequence[Delivery], desk: Desk
-) -> tuple[Admitted, list[Outcome]]:
+def _judge(deliveries: Sequence[Delivery], desk: Desk, *, at: datetime) -> Judgement:
+    return judge(deliveries, desk.verifier, desk.directory, at=at)
+
+
+async def take(tx: Transaction, judged: Judgement, desk: Desk) -> tuple[Admitted, list[Outcome]]:
     """Take what was judged through the steps that write: admit, archive, handle, answer, note.
 
     The last step locks the counters of the pairs concerned: call this last in a transaction.
     """
-    admitted = await admit(tx, judged, deliveries)
+    admitted = await admit(tx, judged)
     await inbox.archive(tx, admitted.news)
     outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
     await handle(tx, _once(admitted.handled), desk.repeats, desk.work)
     await answer(tx, admitted, outcomes)
-    await sequences.note(tx, [*_numbers(admitted.news), *_refused(admitted.held)])
+    await sequences.note(tx, [*_numbers(admitted.news), *_refused(admitted.untrusted)])
     return admitted, outcomes
 
 
@@ -112,7 +153,7 @@ def _refused(held: Sequence[Held]) -> list[tuple[Source, int]]:
         for one in held
         if isinstance(one.error, RejectedError)
         and isinstance(h := one.error.facts.get("header"), Header)
-        and str(h.id) == one.delivery.message_id
+        and one.carried_by is None
     ]  # fmt: skip
 
 
@@ -132,6 +173,14 @@ def _tell(
             sender=held.delivery.user_id,
             reason=held.error.reason,
             error=str(held.error),
+        )
+    for cause, number in Counter(held.cause for held in admitted.counted).items():
+        telemetry.emit(
+            telemetry.DELIVERIES_COUNTED,
+            node=cause.node,
+            sender=cause.login,
+            reason=cause.reason,
+            deliveries=number,
         )
     for outcome in tally.outcomes:
         outcome.tell()

@@ -18,7 +18,8 @@ from jukinet_mq.consumers.pipeline import Desk, take
 from jukinet_mq.store import parked, quarantine
 from jukinet_mq.store.database import Database, Transaction
 from jukinet_mq.store.parked import Decision, EnvelopeFilter, ParkedEnvelope, Span
-from jukinet_mq.store.quarantine import Held, QuarantineFilter, Taken, Verdict
+from jukinet_mq.store.quarantine import QuarantineFilter, Taken, Verdict
+from jukinet_mq.store.quarantine_intake import Held
 
 RELEASE_MAX = 100
 """Quarantined deliveries that one transaction takes: all their effects share it."""
@@ -171,7 +172,7 @@ async def _keep(
         )
         try:
             async with tx.savepoint():
-                admitted, outcomes = await take(tx, together, [one.delivery for one in good], desk)
+                admitted, outcomes = await take(tx, together, desk)
                 _check_own(good, admitted)
         except _OwnConflictError as conflict:
             refused += conflict.verdicts
@@ -190,7 +191,7 @@ class _OwnConflictError(Exception):
 
 
 def _check_own(good: Sequence[Taken], admitted: Admitted) -> None:
-    verdicts = [_refused(one, held) for one in good if (held := _own(one, admitted.held))]
+    verdicts = [_refused(one, held) for one in good if (held := _own(one, admitted.untrusted))]
     if verdicts:
         raise _OwnConflictError(verdicts)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from jukinet_mq.envelope import VerifiedEnvelope
+from jukinet_mq.envelope import Delivery, VerifiedEnvelope
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.store import archive as store_archive
 from jukinet_mq.store.archive import Copy
@@ -29,11 +29,14 @@ class Arrival:
 
     Attributes:
         carried_by: The `identity-forward` that brought it, or None if it came by itself.
+        brought_by: The delivery that brought it, or the forward; None where it is read from the
+            archive again.
     """
 
     node: NodeCode
     envelope: VerifiedEnvelope
     carried_by: UUID | None = None
+    brought_by: Delivery | None = field(default=None, repr=False, compare=False)
 
     @property
     def key(self) -> Key:

@@ -1,76 +1,17 @@
-"""What is not trusted, held for a person with its reason, and what the person decides."""
+"""What lies in quarantine, and what operators decide about it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
-import orjson
-
-from jukinet_mq.envelope import SIZE_MAX, Delivery, digest_of
-from jukinet_mq.errors import JukinetError
+from jukinet_mq.envelope import Delivery
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.parked import Span
-
-CLAIM_LENGTH_MAX: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A delivery and why it is not trusted.
-
-    Attributes:
-        carried_by: The forward whose original the bytes are; what carried them is then what
-            carried the forward.
-    """
-
-    delivery: Delivery
-    error: JukinetError
-    carried_by: UUID | None = None
-
-
-async def hold(tx: Transaction, held: Held) -> None:
-    """Hold one delivery; the same delivery for the same reason is counted, not held again.
-
-    At most 256 KiB of the bytes are kept, so that a flood of huge ones fills no disk; size and
-    digest are of the whole.
-    """
-    delivery = held.delivery
-    claims = (
-        delivery.user_id, delivery.routing_key, delivery.exchange, delivery.message_id,
-        delivery.type, delivery.content_type,
-    )  # fmt: skip
-    login, routing_key, exchange, message_id, kind, content_type = kept = tuple(map(_claim, claims))
-    await tx.execute(
-        "quarantine/hold",
-        delivery.node,
-        digest_of(delivery.signed),
-        held.error.reason,
-        str(held.error),
-        login,
-        routing_key or "",
-        exchange or "",
-        message_id,
-        kind,
-        login,
-        content_type,
-        held.carried_by,
-        hashlib.sha256(orjson.dumps([*kept, held.carried_by and str(held.carried_by)])).digest(),
-        kept == claims and len(delivery.signed) <= SIZE_MAX,
-        len(delivery.signed),
-        delivery.signed[:SIZE_MAX],
-        tx.at,
-    )
-
-
-def _claim(text: str | None) -> str | None:
-    """Return what a stranger wrote as far as it may be stored: bounded, without NUL."""
-    return None if text is None else text[:CLAIM_LENGTH_MAX].replace("\0", "�")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +63,19 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineCause:
-    """What lies in quarantine for one reason from one sender, who may be unknown."""
+    """What lies in quarantine for one reason from one sender, who may be unknown.
+
+    Attributes:
+        deliveries: Held with their bytes.
+        arrivals: How often these came.
+        counted: How many more came that are only counted.
+    """
 
     reason: str
     sender: str | None
     deliveries: int
     arrivals: int
+    counted: int
     nodes: int
     oldest: datetime
     newest: datetime

@@ -13,6 +13,7 @@ from jukinet_mq.errors import (
     OversizedDeliveryError,
     PropertyMismatchError,
     SenderMismatchError,
+    UndecodableCarriageError,
     UnknownKindError,
 )
 from jukinet_mq.messages import Kind, find_kind
@@ -77,6 +78,19 @@ def known_kind(claim: Claim) -> Kind:
             f"{expected[1]}"
         )
     return kind
+
+
+def check_decoded(delivery: Delivery) -> None:
+    """Refuse a delivery whose AMQP properties cannot be read: check 0 of a verification.
+
+    Raises:
+        UndecodableCarriageError: Text in another encoding than UTF-8, for example.
+    """
+    if delivery.undecodable is not None:
+        raise UndecodableCarriageError(
+            f"the AMQP properties cannot be decoded ({delivery.undecodable.what}). Its publisher "
+            "must write them as the published wire format says, and publish the envelope again."
+        )
 
 
 def check_carriage(delivery: Delivery, header: Header, kind: Kind) -> None:

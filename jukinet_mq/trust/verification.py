@@ -36,7 +36,7 @@ from jukinet_mq.messages import (
 )
 from jukinet_mq.nodes import Directory, Node, NodeCode
 from jukinet_mq.trust import sealing
-from jukinet_mq.trust.claims import Claim, check_carriage, known_kind, take_apart
+from jukinet_mq.trust.claims import Claim, check_carriage, check_decoded, known_kind, take_apart
 from jukinet_mq.trust.keys import EnrolledKey
 from jukinet_mq.trust.sealing import SealingKey
 from jukinet_mq.trust.store import TrustStore
@@ -99,6 +99,9 @@ class Verifier:
             UntrustedError: A check failed; the class says which.
             RejectedError: Authentic, but its body is not as its kind is published.
         """
+        # 0. Properties that can be read. Stops what would have no proved login to hold an
+        # envelope against.
+        check_decoded(delivery)
         digest = envelope.digest_of(delivery.signed)
         statement = self._authenticate(delivery.signed, at=at)
         try:
