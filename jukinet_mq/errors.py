@@ -7,6 +7,8 @@ holds personal data: a field's name, an offset, a code point, never the value.
 
 from __future__ import annotations
 
+from pathlib import Path
+from traceback import extract_tb
 from typing import ClassVar
 
 
@@ -363,6 +365,19 @@ class InvariantError(JukinetError):
 
     reason = "invariant_broken"
     exit_code = 70
+
+
+def summary(error: Exception) -> str:
+    """Return what *error* is, for a log or an operator.
+
+    The text of an error that is not ours may hold personal data: only its class and the last
+    place of this package that it passed are named.
+    """
+    if isinstance(error, JukinetError):
+        return f"{type(error).__name__}: {error}"
+    frames = [f for f in extract_tb(error.__traceback__) if __package__ in Path(f.filename).parts]
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + place
 
 
 def error_classes() -> tuple[type[JukinetError], ...]:

@@ -219,6 +219,17 @@ CONNECTION_CHANGED = _declare(
     "login",
     "host",
 )
+DELIVERY_UNREADABLE = _declare(
+    "delivery.unreadable",
+    Level.ERROR,
+    "A frame could not be read and has broken the connection; deliveries are taken one by one.",
+)
+TASK_FAILED = _declare(
+    "task.failed",
+    Level.ERROR,
+    "A periodic task has failed in a way that this program does not know; it is run again.",
+    "task",
+)
 CONSUMING_PAUSED = _declare(
     "consuming.paused",
     Level.WARNING,

@@ -21,6 +21,7 @@ from aiormq import spec
 from aiormq.abc import AbstractChannel, DeliveredMessage
 
 from jukinet_mq.broker import decoding
+from jukinet_mq.broker.caution import Caution
 from jukinet_mq.broker.connection import translated
 from jukinet_mq.clock import Clock
 from jukinet_mq.envelope import Delivery
@@ -35,6 +36,8 @@ PREFETCH_MAX: Final = 1_000
 BATCH_BYTES_MAX: Final = 1536 * 1024
 """Bounds what one batch verifies in one go: some 500 updates, or 8 full forwards."""
 FULL_ENOUGH_BYTES: Final = BATCH_BYTES_MAX // 3
+FETCH_EVERY: Final = timedelta(milliseconds=200)
+"""How long all queues are left alone that were found empty while deliveries are taken singly."""
 LINGER: Final = timedelta(milliseconds=200)
 """How long a batch under load waits to be fuller: it costs a dozen statements, however much is
 in it."""
@@ -74,10 +77,19 @@ class BatchConsumer:
     """Consumers on the queues of the nodes that a worker hosts."""
 
     def __init__(
-        self, asking: AbstractChannel, queues: Sequence[str], *, clock: Clock, patience: timedelta
+        self,
+        asking: AbstractChannel,
+        queues: Mapping[str, NodeCode],
+        *,
+        clock: Clock,
+        patience: timedelta,
+        caution: Caution,
     ) -> None:
         self._asking = asking
-        self._queues = cycle(queues)
+        self._caution = caution
+        self._queues = queues
+        self._turn = cycle(queues)
+        self._one_by_one = caution.is_on
         self._clock = clock
         self._patience = patience.total_seconds()
         self._arrived: deque[_Arrival] = deque()
@@ -95,6 +107,7 @@ class BatchConsumer:
         in_flight: int,
         clock: Clock,
         patience: timedelta,
+        caution: Caution,
     ) -> BatchConsumer:
         """Consume from *queues* (queue name → its node); returns when every queue delivers.
 
@@ -104,15 +117,19 @@ class BatchConsumer:
             in_flight: Deliveries that may be unacknowledged, over all queues.
             clock: Dates the deliveries.
             patience: How long nothing may come, and a queue may take to answer.
+            caution: Whether deliveries are taken one at a time; the worker's own.
 
         Raises:
             BrokerUnavailableError: A queue does not answer; it may lack a majority.
         """
+        caution.watch(connection)
         prefetch = prefetch_per_queue(len(queues), in_flight=in_flight)
         with translated("starting to consume"):
             asking = await _channel(connection)
-            consumer = cls(asking, list(queues), clock=clock, patience=patience)
+            consumer = cls(asking, queues, clock=clock, patience=patience, caution=caution)
             consumer._mind(asking)
+            if consumer._one_by_one:
+                return consumer
             await asyncio.gather(
                 *[
                     consumer._start(await _channel(connection), part, prefetch=prefetch)
@@ -141,13 +158,15 @@ class BatchConsumer:
         self, node: NodeCode
     ) -> Callable[[DeliveredMessage], Coroutine[None, None, None]]:
         async def arrived(message: DeliveredMessage) -> None:
-            delivery = _delivery(node, message, self._clock())
-            tag = message.delivery_tag or 0
-            self._arrived.append(_Arrival(delivery, message.channel, tag))
-            self._arrived_bytes += len(delivery.signed)
-            self._news.set()
+            self._arrive(node, message)
 
         return arrived
+
+    def _arrive(self, node: NodeCode, message: DeliveredMessage) -> None:
+        delivery = _delivery(node, message, self._clock())
+        self._arrived.append(_Arrival(delivery, message.channel, message.delivery_tag or 0))
+        self._arrived_bytes += len(delivery.signed)
+        self._news.set()
 
     def _lose(self, what: str) -> None:
         self._lost = what
@@ -163,7 +182,9 @@ class BatchConsumer:
                 majority; what was taken comes again elsewhere.
         """
         while not self._arrived and self._lost is None and not stop.is_set():
-            if not await _first_of(self._news.wait(), stop.wait(), within=self._patience):
+            if self._one_by_one:
+                await _first_of(self._fetch_one(stop=stop), stop.wait())
+            elif not await _first_of(self._news.wait(), stop.wait(), within=self._patience):
                 await _first_of(self._ask(), stop.wait())
         if self._is_worth_filling():
             await pause(LINGER, stop=stop)
@@ -180,14 +201,30 @@ class BatchConsumer:
 
     async def _ask(self) -> None:
         """Ask one of the queues, in turn, for a message; since we wait, it can have none."""
-        name = next(self._queues)
-        with translated(f"asking the queue {name}"):
-            async with asyncio.timeout(self._patience):
-                found = await self._asking.basic_get(name)
-        if not isinstance(found.delivery, spec.Basic.GetEmpty):
+        name = next(self._turn)
+        if await self._get(name) is not None:
             raise BrokerUnavailableError(
                 f"{name} held what it did not deliver to its consumer; consuming begins anew"
             )
+
+    async def _get(self, name: str) -> DeliveredMessage | None:
+        with translated(f"asking the queue {name}"):
+            async with asyncio.timeout(self._patience):
+                found = await self._asking.basic_get(name)
+        return None if isinstance(found.delivery, spec.Basic.GetEmpty) else found
+
+    async def _fetch_one(self, *, stop: asyncio.Event) -> None:
+        """Let one delivery arrive; while it is not acknowledged, none other is outstanding."""
+        if self._caution.is_over():
+            raise BrokerUnavailableError(
+                "every delivery could be read for a while; consuming begins anew as usual"
+            )
+        for _ in range(len(self._queues)):
+            name = next(self._turn)
+            if (found := await self._get(name)) is not None:
+                self._arrive(self._queues[name], found)
+                return
+        await pause(FETCH_EVERY, stop=stop)
 
     def _is_worth_filling(self) -> bool:
         few = is_worth_filling(last=self._last_size, here=len(self._arrived))

@@ -116,16 +116,28 @@ async def _database(given: Settings, tier: Tier) -> list[Finding]:
     apart = max(asked - health.clock, health.clock - answered, timedelta())
     found.append(_clock(f"clock {tier}", apart))
     found.append(_outbox(f"outbox {tier}", health))
-    waits = f"{health.parked:,} parked, {health.quarantined:,} in quarantine"
-    found.append(
-        Finding(
-            f"inbox {tier}",
-            ok=not health.parked,
-            said=f"{health.inbox_pending:,} to be tried again, {waits}",
-            fix=f"run `jukinet parked list --tier {tier}`" if health.parked else "",
-        )
-    )
+    found.append(_inbox(tier, health))
+    found.append(_quarantine(tier, health))
     return found
+
+
+def _inbox(tier: Tier, health: Health) -> Finding:
+    return Finding(
+        f"inbox {tier}",
+        ok=not health.parked,
+        said=f"{health.inbox_pending:,} to be tried again, {health.parked:,} parked",
+        fix=f"run `jukinet parked list --tier {tier}`" if health.parked else "",
+    )
+
+
+def _quarantine(tier: Tier, health: Health) -> Finding:
+    counted = f", and {health.counted:,} more only counted" if health.counted else ""
+    return Finding(
+        f"quarantine {tier}",
+        ok=not health.quarantined,
+        said=f"{health.quarantined:,} deliveries held{counted}",
+        fix=f"run `jukinet quarantine list --tier {tier}`" if health.quarantined else "",
+    )
 
 
 def _writable(layer: str, health: Health) -> Finding:

@@ -30,14 +30,14 @@ def print_tier(tier: Tier, causes: Sequence[QuarantineCause], held: Sequence[Qua
         terminal.say(f"[green]✓[/] {tier}: nothing is in quarantine")
         return
     terminal.print_table(
-        ["reason", "from", "deliveries", "arrivals", "nodes", "oldest", "newest"],
+        ["reason", "from", "held", "arrivals", "only counted", "nodes", "oldest", "newest"],
         [
             (c.reason, c.sender and terminal.node_label(c.sender), c.deliveries, c.arrivals,
-             c.nodes, c.oldest, c.newest)
+             c.counted, c.nodes, c.oldest, c.newest)
             for c in causes
         ],
         title=f"{tier}: {total:,} in quarantine, by cause",
-        right=["deliveries", "arrivals", "nodes"],
+        right=["held", "arrivals", "only counted", "nodes"],
     )  # fmt: skip
     terminal.print_table(
         ["delivery", "held at", "at node", "from", "claims kind", "reason", "size"],

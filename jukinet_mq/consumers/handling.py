@@ -9,7 +9,7 @@ from typing import assert_never
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.results import Done, Handler, Handlers, Park, Result, Retry, Workplace
-from jukinet_mq.errors import ConfigurationError, JukinetError, NotNowError, RejectedError
+from jukinet_mq.errors import ConfigurationError, JukinetError, NotNowError, RejectedError, summary
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
 
@@ -90,9 +90,7 @@ async def _handle_group(
 
 
 def _failed(arrival: Arrival, error: Exception) -> Outcome:
-    """Say what failed; the text of a stranger's error may hold personal data and stays out."""
-    text = f": {error}" if isinstance(error, JukinetError) else ""
-    return Outcome(arrival, _verdict(error), error=type(error).__name__ + text)
+    return Outcome(arrival, _verdict(error), error=summary(error))
 
 
 def _verdict(error: Exception) -> Result:

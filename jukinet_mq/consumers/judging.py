@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from traceback import extract_tb
-from typing import Final
 from uuid import UUID
 
 from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope, digest_of
@@ -17,6 +14,7 @@ from jukinet_mq.errors import (
     SenderMismatchError,
     UnprocessableDeliveryError,
     UntrustedError,
+    summary,
 )
 from jukinet_mq.messages import IdentityForward
 from jukinet_mq.nodes import NATIONAL_NODE, Directory, Node, NodeCode
@@ -24,8 +22,6 @@ from jukinet_mq.routing import Plane
 from jukinet_mq.store.inbox import Arrival, Key
 from jukinet_mq.store.quarantine_intake import Held
 from jukinet_mq.trust.verification import Verifier
-
-_PACKAGE: Final = "jukinet_mq"
 
 
 @dataclass(slots=True)
@@ -60,16 +56,11 @@ def judge(
 
 
 def untrusted(error: Exception) -> UntrustedError | RejectedError:
-    """Return *error* if it is a verdict about a delivery, else one that says where it came up.
-
-    The text of a stranger's error may hold personal data and stays out.
-    """
+    """Return *error* if it is a verdict about a delivery, else one that says where it came up."""
     if isinstance(error, UntrustedError | RejectedError):
         return error
-    ours = [f for f in extract_tb(error.__traceback__) if _PACKAGE in Path(f.filename).parts]
-    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     return UnprocessableDeliveryError(
-        f"{type(error).__name__}{place}: this program has failed on this delivery alone, and would "
+        f"{summary(error)}: this program has failed on this delivery alone, and would "
         "again. Report it with its bytes (`jukinet quarantine show --save`); after an upgrade run "
         "`jukinet quarantine replay --reason delivery_unprocessable`."
     )

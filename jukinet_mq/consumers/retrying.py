@@ -6,7 +6,7 @@ from jukinet_mq import telemetry
 from jukinet_mq.consumers.answering import ending, receipt
 from jukinet_mq.consumers.handling import handle
 from jukinet_mq.consumers.pipeline import Desk
-from jukinet_mq.errors import ConfigurationError, JukinetError, RejectedError, UntrustedError
+from jukinet_mq.errors import JukinetError, summary
 from jukinet_mq.store import inbox, receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival, Due, Ending
@@ -34,10 +34,11 @@ async def _retry(tx: Transaction, due: list[Due], desk: Desk) -> None:
     for one in due:
         try:
             envelope = desk.verifier.reopen(one.signed, node=one.key.node)
-        except (UntrustedError, RejectedError, ConfigurationError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this envelope's alone
             # Kept when it could be opened, and now it cannot: a lost key file, for example.
-            endings.append(Ending(one.key, "parked", one.attempts + 1, reason=error.reason))
-            _tell_unopened(one, error)
+            reason = error.reason if isinstance(error, JukinetError) else "handler_failed"
+            endings.append(Ending(one.key, "parked", one.attempts + 1, reason=reason))
+            _tell_unopened(one, reason, error)
         else:
             arrivals.append(Arrival(one.key.node, envelope, carried_by=one.carried_by))
     outcomes = await handle(tx, arrivals, desk.handlers, desk.work)
@@ -49,12 +50,12 @@ async def _retry(tx: Transaction, due: list[Due], desk: Desk) -> None:
         outcome.tell()
 
 
-def _tell_unopened(one: Due, error: JukinetError) -> None:
+def _tell_unopened(one: Due, reason: str, error: Exception) -> None:
     telemetry.emit(
         telemetry.ENVELOPE_PARKED,
         node=one.key.node,
         message_id=str(one.key.message_id),
         sender=one.key.sender,
-        reason=error.reason,
-        error=str(error),
+        reason=reason,
+        error=summary(error),
     )

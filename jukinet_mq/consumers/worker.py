@@ -12,12 +12,14 @@ from functools import partial
 from typing import Final
 
 from jukinet_mq import telemetry
+from jukinet_mq.broker.caution import Caution
 from jukinet_mq.broker.connection import Connection, Link, supervise
 from jukinet_mq.broker.consuming import Batch, BatchConsumer
 from jukinet_mq.broker.publishing import ConfirmingPublisher
 from jukinet_mq.consumers.pipeline import Desk, keep
 from jukinet_mq.consumers.receipts import run_issuer
 from jukinet_mq.consumers.retrying import retry_due
+from jukinet_mq.errors import ConfigurationError, InvariantError, NotNowError, summary
 from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.pausing import pause
 from jukinet_mq.producers.refusals import Refusals
@@ -72,6 +74,7 @@ class Worker:
         self._outbox_bell = Bell(desk.database.url)
         self._kept = asyncio.Event()
         self._refusals = Refusals()
+        self._caution = Caution()
         self._patiently = Patience(stop=self._stop, login=post.link.login)
 
     def stop(self) -> None:
@@ -110,6 +113,7 @@ class Worker:
             in_flight=self._post.in_flight,
             clock=self._database.clock,
             patience=self._post.link.heartbeat,
+            caution=self._caution,
         )
         telemetry.emit(
             telemetry.WORKER_STARTED,
@@ -154,5 +158,10 @@ class Worker:
 
     async def _come_round(self, chore: Chore) -> None:
         while not self._stop.is_set():
-            await self._patiently(chore.run, name=chore.name)
+            try:
+                await self._patiently(chore.run, name=chore.name)
+            except (ConfigurationError, NotNowError, InvariantError):
+                raise
+            except Exception as error:  # noqa: BLE001 - the exchange must go on without it
+                telemetry.emit(telemetry.TASK_FAILED, task=chore.name, error=summary(error))
             await pause(chore.every, stop=self._stop)

@@ -23,7 +23,13 @@ class NodeCounts:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One database's state; `clock` is what its server says."""
+    """One database's state.
+
+    Attributes:
+        clock: What its server says.
+        quarantined: Deliveries that are held.
+        counted: Deliveries of the same causes that are only counted.
+    """
 
     clock: datetime
     outbox_waiting: int
@@ -31,6 +37,7 @@ class Health:
     inbox_pending: int
     parked: int
     quarantined: int
+    counted: int
     read_only: bool
 
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 import aio_pika
 import aiormq
 import pytest
+from pamqp.common import FieldTable
 
 from jukinet_mq import telemetry
+from jukinet_mq.broker.caution import Caution
 from jukinet_mq.broker.connection import Connection, Link, connect, supervise, translated
 from jukinet_mq.broker.consuming import BatchConsumer
 from jukinet_mq.broker.publishing import ConfirmingPublisher
 from jukinet_mq.clock import utc_now
 from jukinet_mq.errors import BrokerAccessError, BrokerUnavailableError
-from jukinet_mq.nodes import Tier
+from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.services import Endpoints
-from tests.fixtures.country import CHIYODA, TOKYO, Country
+from tests.fixtures.country import CHIYODA, HOKKAIDO, TOKYO, Country
 from tests.fixtures.proxy import Proxy, proxied
 from tests.fixtures.virtual_hosts import VirtualHost
 from tests.integration.test_relay import draft
@@ -74,16 +77,23 @@ def states() -> Iterator[list[str]]:
 class Listener:
     """A session that consumes and acknowledges what comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, queues: Mapping[str, NodeCode]) -> None:
+        self.queues = queues
         self.stop = asyncio.Event()
         self.sessions = 0
         self.got: list[bytes] = []
+        self.caution = Caution(calm=HEARTBEAT / 2)
         self.consuming = asyncio.Event()
 
     async def __call__(self, connection: Connection) -> None:
         self.sessions += 1
         consumer = await BatchConsumer.start(
-            connection, {"pref.13": TOKYO}, in_flight=100, clock=utc_now, patience=HEARTBEAT
+            connection,
+            self.queues,
+            in_flight=100,
+            clock=utc_now,
+            patience=HEARTBEAT,
+            caution=self.caution,
         )
         self.consuming.set()
         while batch := await consumer.next_batch(limit=100, stop=self.stop):
@@ -92,9 +102,11 @@ class Listener:
 
 
 @asynccontextmanager
-async def supervised(link: Link) -> AsyncIterator[Listener]:
+async def supervised(
+    link: Link, *, queues: Mapping[str, NodeCode] = MappingProxyType({"pref.13": TOKYO})
+) -> AsyncIterator[Listener]:
     """Run a listener under supervision."""
-    listener = Listener()
+    listener = Listener(queues)
     running = asyncio.create_task(supervise(link, listener, stop=listener.stop))
     try:
         async with asyncio.timeout(10):
@@ -287,7 +299,9 @@ async def test_refused_login_is_an_error_not_a_wait(
     link = Link((vhost.amqp_url,), services.admin_user, "wrong")
 
     with pytest.raises(BrokerAccessError):
-        await asyncio.wait_for(supervise(link, Listener(), stop=asyncio.Event()), 20)
+        await asyncio.wait_for(
+            supervise(link, Listener({"pref.13": TOKYO}), stop=asyncio.Event()), 20
+        )
 
 
 async def test_publish_into_a_black_hole_ends_by_its_deadline(
@@ -312,3 +326,40 @@ async def test_publish_into_a_black_hole_ends_by_its_deadline(
         Tier.MUNICIPALITY, "SELECT count(*) FROM outbox WHERE relayed_at IS NULL"
     )
     assert CHIYODA == sent[0].header.sender
+
+
+async def test_frame_that_cannot_be_read_costs_no_neighbour_its_delivery(
+    far: Link, proxy: Proxy, vhost: VirtualHost
+) -> None:
+    """What breaks every connection that reads it is dead-lettered alone; the rest is consumed."""
+    queues, limit = {"pref.13": TOKYO, "pref.01": HOKKAIDO}, 5
+    proxy.spoil = b"spoiled"
+    async with await aio_pika.connect(vhost.amqp_url) as near:
+        channel = await near.channel()
+        arguments: FieldTable = {"x-queue-type": "quorum"}
+        dead = await channel.declare_queue("dead", durable=True, arguments=arguments)
+        limited: FieldTable = arguments | {
+            "x-delivery-limit": limit,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": "dead",
+        }
+        for name in queues:
+            await channel.declare_queue(name, durable=True, arguments=limited)
+        good = [b"good %d" % n for n in range(50)]
+        for body in [*good[:10], b"to be spoiled", *good[10:]]:
+            message = aio_pika.Message(body)
+            await channel.default_exchange.publish(message, "pref.13")
+            if body in good:
+                await channel.default_exchange.publish(message, "pref.01")
+
+        async with supervised(far, queues=queues) as listener:
+            await until(lambda: sorted(2 * good) == sorted(listener.got), seconds=60)
+            async with asyncio.timeout(30), dead.iterator() as letters_found:
+                letter = await anext(letters_found)
+            await until(lambda: not listener.caution.is_on)
+            sessions = listener.sessions
+            await channel.default_exchange.publish(aio_pika.Message(b"after"), "pref.01")
+            await until(lambda: b"after" in listener.got)
+
+    assert b"to be spoiled" == letter.body
+    assert limit < sessions <= 2 * limit + 4
