@@ -17,8 +17,9 @@ from jukinet_mq.store import timeline
 from jukinet_mq.store.proof import read_books
 from jukinet_mq.trust.verification import SKEW_MAX
 from tests.fixtures import filing
+from tests.fixtures.bodies import update
 from tests.fixtures.country import CHIYODA, JLIS, TOKYO, Country
-from tests.integration.test_pipeline import QUARANTINED, update
+from tests.integration.test_pipeline import QUARANTINED
 
 SECOND = timedelta(seconds=1)
 

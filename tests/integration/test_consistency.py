@@ -41,6 +41,7 @@ from jukinet_mq.store import consistency, relocation
 from jukinet_mq.store.consistency import Check
 from jukinet_mq.store.relocation import PlannedMoveOut
 from jukinet_mq.trust import SigningKey, signing
+from tests.fixtures.bodies import update
 from tests.fixtures.country import (
     CHIYODA,
     HAKODATE,
@@ -51,7 +52,6 @@ from tests.fixtures.country import (
     Country,
 )
 from tests.fixtures.telling import Told
-from tests.integration.test_pipeline import update
 
 KEEPERS = ((Tier.PREFECTURE, TOKYO), (Tier.NATIONAL, JLIS))
 

@@ -36,6 +36,7 @@ from jukinet_mq.store import overdue
 from jukinet_mq.store.overdue import Awaited, Rejected
 from jukinet_mq.trust import signing
 from jukinet_mq.trust.sealing import seal
+from tests.fixtures.bodies import update
 from tests.fixtures.country import (
     CHIYODA,
     HAKODATE,
@@ -48,7 +49,6 @@ from tests.fixtures.country import (
     tampered,
 )
 from tests.fixtures.telling import Told
-from tests.integration.test_pipeline import update
 
 Change = Callable[[Delivery], Iterable[Delivery]]
 PATIENCE = IdentityUpdate.patience

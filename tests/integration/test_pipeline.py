@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
-from uuid import UUID
 
 import orjson
 import pytest
@@ -17,11 +16,12 @@ from jukinet_mq.envelope import SIZE_MAX, SignedEnvelope, digest_of
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.identifiers import synthetic_resident_code
 from jukinet_mq.messages import ChangeReason, IdentityUpdate, MoveInNotice
-from jukinet_mq.nodes import NodeCode, Tier
+from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.publisher import Draft
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
 from jukinet_mq.trust import SealingKey, signing
+from tests.fixtures.bodies import update
 from tests.fixtures.country import (
     CHIYODA,
     HAKODATE,
@@ -38,12 +38,6 @@ from tests.fixtures.country import (
 ARCHIVED = "SELECT node, sender, message_id FROM archive WHERE node <> sender ORDER BY 1, 2, 3"
 QUARANTINED = "SELECT node, reason, arrivals FROM quarantine ORDER BY position"
 ANSWERS = "SELECT keeper, level, reason, matches FROM receipt_received ORDER BY keeper, level"
-
-
-def update(number: int, **changes: object) -> IdentityUpdate:
-    """Return a valid update about synthetic resident *number*."""
-    example = IdentityUpdate.example()
-    return example.model_copy(update={"resident_code": synthetic_resident_code(number), **changes})
 
 
 async def test_update_is_kept_and_receipted_by_both_keepers(country: Country) -> None:
@@ -230,7 +224,7 @@ async def test_id_used_for_other_content_is_quarantined(country: Country) -> Non
     message_id = uuid7()
     first = await country.say(CHIYODA, TOKYO, update(1), id=message_id)
     await country.hand_over([delivery(first, TOKYO, country.now)])
-    other = await _signed_again(country, first, sequence=2)
+    other = country.signed_again(first, sequence=2)
 
     await country.hand_over([delivery(other, TOKYO, country.now)])
 
@@ -242,7 +236,7 @@ async def test_number_used_for_another_envelope_is_quarantined(country: Country)
     """The first envelope under a number stands; another one is held as `sequence_reused`."""
     first = await country.say(CHIYODA, TOKYO, update(1))
     await country.hand_over([delivery(first, TOKYO, country.now)])
-    other = await _signed_again(country, first, id=uuid7())
+    other = country.signed_again(first, id=uuid7())
 
     await country.hand_over([delivery(other, TOKYO, country.now)])
 
@@ -431,26 +425,6 @@ async def _everything(country: Country) -> list[object]:
                       "receipt_received", "outbox", "quarantine"):  # fmt: skip
             counts += await country.fetch(tier, f"SELECT '{table}', count(*) FROM {table}")
     return counts
-
-
-async def _signed_again(
-    country: Country,
-    envelope: SignedEnvelope,
-    *,
-    id: UUID | None = None,  # noqa: A002  # the header's own name
-    sequence: int | None = None,
-) -> SignedEnvelope:
-    """Return an authentic envelope with the same content under a changed header."""
-    payload = _payload(envelope)
-    header = replace(
-        envelope.header,
-        id=id or envelope.header.id,
-        sequence=sequence or envelope.header.sequence,
-    )
-    payload["id"] = str(header.id)
-    payload["sequence"] = f"{header.sequence:020d}"
-    signed = country.signing[NodeCode(header.sender)].sign(orjson.dumps(payload))
-    return replace(envelope, header=header, signed=signed)
 
 
 def _payload(envelope: SignedEnvelope) -> dict[str, object]:

@@ -31,6 +31,7 @@ from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
 from jukinet_mq.store.sequences import GRACE
 from jukinet_mq.trust import signing
+from tests.fixtures.bodies import update
 from tests.fixtures.country import (
     CHIYODA,
     HOKKAIDO,
@@ -42,7 +43,7 @@ from tests.fixtures.country import (
     tampered,
 )
 from tests.fixtures.telling import Told
-from tests.integration.test_pipeline import ANSWERS, ARCHIVED, QUARANTINED, update
+from tests.integration.test_pipeline import ANSWERS, ARCHIVED, QUARANTINED
 
 REQUESTS = """
 SELECT recipient, signed FROM outbox JOIN archive USING (message_id, node)

@@ -17,6 +17,7 @@ from jukinet_mq.nodes import NodeCode, Tier
 from jukinet_mq.store.sequences import GRACE
 from jukinet_mq.trust import SigningKey
 from jukinet_mq.trust.sealing import seal
+from tests.fixtures.bodies import update
 from tests.fixtures.country import (
     CHIYODA,
     HAKODATE,
@@ -27,7 +28,6 @@ from tests.fixtures.country import (
     arrivals,
     delivery,
 )
-from tests.integration.test_pipeline import update
 
 SEED = 14
 SENT = 60
