@@ -30,6 +30,9 @@ Deliveries that are not what they claim to be, or of which nobody can tell.
 They are held with their reason and never acted upon. What is shown of them are claims of
 whoever sent them. Their content is not shown; --save writes it to a file for an investigation.
 
+Of one reason and sender at a node 100 are held with their bytes. What comes beyond is only counted:
+its sender was not answered, and resends it.
+
 When the cause has passed (a key is enrolled, a clock is right), `replay` makes every check anew:
 what is good now is kept as if it came now, the rest stays.
 

@@ -61,7 +61,7 @@ def untrusted(error: Exception) -> UntrustedError | RejectedError:
         return error
     return UnprocessableDeliveryError(
         f"{summary(error)}: this program has failed on this delivery alone, and would "
-        "again. Report it with its bytes (`jukinet quarantine show --save`); after an upgrade run "
+        "again. Report it with its bytes (`jukinet quarantine show` with --save); after an upgrade run "
         "`jukinet quarantine replay --reason delivery_unprocessable`."
     )
 
