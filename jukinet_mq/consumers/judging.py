@@ -60,8 +60,8 @@ def untrusted(error: Exception) -> UntrustedError | RejectedError:
     if isinstance(error, UntrustedError | RejectedError):
         return error
     return UnprocessableDeliveryError(
-        f"{summary(error)}: this program has failed on this delivery alone, and would "
-        "again. Report it with its bytes (`jukinet quarantine show` with --save); after an upgrade run "
+        f"{summary(error)}: this program has failed on this delivery alone, and would again. "
+        "Report it with its bytes (`jukinet quarantine show` with --save); after an upgrade run "
         "`jukinet quarantine replay --reason delivery_unprocessable`."
     )
 

@@ -22,6 +22,7 @@ from jukinet_mq.errors import JukinetError
 from jukinet_mq.store.database import Transaction
 
 CLAIM_LENGTH_MAX: Final = 200
+EXPLANATION_LENGTH_MAX: Final = 2_000
 HELD_WHOLE_MAX: Final = 100
 """Open deliveries of one cause; enough to see what it is."""
 SAMPLED_EVERY: Final = 1_000
@@ -174,8 +175,8 @@ def _row(identity: _Identity, held: Held, arrivals: int) -> tuple[object, ...]:
         and len(delivery.signed) <= SIZE_MAX
     )
     return (
-        *identity, str(held.error), login, routing_key or "", exchange or "", message_id, kind,
-        login, content_type, held.carried_by, whole, len(delivery.signed),
+        *identity, _storable(str(held.error), EXPLANATION_LENGTH_MAX), login, routing_key or "",
+        exchange or "", message_id, kind, login, content_type, held.carried_by, whole, len(delivery.signed),
         delivery.signed[:SIZE_MAX], delivery.undecodable and delivery.undecodable.raw, arrivals,
     )  # fmt: skip
 
@@ -192,5 +193,9 @@ def _claims(delivery: Delivery) -> tuple[str | None, ...]:
 
 
 def _claim(text: str | None) -> str | None:
-    """Return what a stranger wrote as far as it may be stored: bounded, without NUL."""
-    return None if text is None else text[:CLAIM_LENGTH_MAX].replace("\0", "�")
+    return None if text is None else _storable(text, CLAIM_LENGTH_MAX)
+
+
+def _storable(text: str, length_max: int) -> str:
+    """Return what a stranger wrote as far as PostgreSQL stores it: no NUL, no half character."""
+    return text[:length_max].replace("\0", "�").encode("utf-8", "replace").decode()
