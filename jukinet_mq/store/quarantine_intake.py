@@ -176,7 +176,8 @@ def _row(identity: _Identity, held: Held, arrivals: int) -> tuple[object, ...]:
     )
     return (
         *identity, _storable(str(held.error), EXPLANATION_LENGTH_MAX), login, routing_key or "",
-        exchange or "", message_id, kind, login, content_type, held.carried_by, whole, len(delivery.signed),
+        exchange or "", message_id, kind, login, content_type, held.carried_by, whole,
+        len(delivery.signed),
         delivery.signed[:SIZE_MAX], delivery.undecodable and delivery.undecodable.raw, arrivals,
     )  # fmt: skip
 
