@@ -29,6 +29,10 @@ SCENARIO ?= random
 chaos: tests-ready ## Break everything at random and count: make chaos MINUTES=10 SEED=7 SCENARIO=random
 	$(RUN) python -m tests.chaos --minutes $(MINUTES) --scenario $(SCENARIO) $(if $(SEED),--seed $(SEED))
 
+.PHONY: fuzz
+fuzz: tests-ready ## Try odd properties, envelopes, files and options, ever new: make fuzz MINUTES=10 SEED=7
+	$(RUN) python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 .PHONY: test-rabbitmq-4
 test-rabbitmq-4: tests-ready ## Run the integration and acceptance tests against RabbitMQ 4.3 (root)
 	scripts/rabbitmq-4 .jukinet/rabbitmq-4
