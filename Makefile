@@ -34,10 +34,10 @@ fuzz: tests-ready ## Try odd properties, envelopes, files and options, ever new:
 	$(RUN) python -m tests.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: test-rabbitmq-4
-test-rabbitmq-4: tests-ready ## Run the integration and acceptance tests against RabbitMQ 4.3 (root)
+test-rabbitmq-4: tests-ready ## Run the integration, acceptance and fuzz tests against RabbitMQ 4.3 (root)
 	scripts/rabbitmq-4 .jukinet/rabbitmq-4
 	JUKINET_TEST_RABBITMQ_ROOT=$(CURDIR)/.jukinet/rabbitmq-4 \
-	  $(PYTEST) $(wildcard tests/integration tests/acceptance) $(ARGS)
+	  $(PYTEST) $(wildcard tests/integration tests/acceptance tests/fuzz) $(ARGS)
 
 .PHONY: lint
 lint: packages ## Check style: ruff's rules and its format
