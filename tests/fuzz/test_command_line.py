@@ -46,8 +46,10 @@ def leaves() -> Iterator[tuple[tuple[str, ...], Any]]:
             continue
         if hasattr(command, "list_commands"):
             context = typer.Context(command)
-            for name in command.list_commands(context):
-                waiting.append(((*words, name), command.get_command(context, name)))
+            waiting += [
+                ((*words, name), command.get_command(context, name))
+                for name in command.list_commands(context)
+            ]
         else:
             yield words, command
 

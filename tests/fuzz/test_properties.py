@@ -92,11 +92,13 @@ def odd_properties(draw: st.DrawFn, whole: dict[int, bytes]) -> Properties:
         (flag, short_bytes.map(short_string))
         for flag in (
             raw_amqp.CONTENT_TYPE, raw_amqp.CONTENT_ENCODING, raw_amqp.CORRELATION_ID,
-            raw_amqp.REPLY_TO, raw_amqp.EXPIRATION, raw_amqp.MESSAGE_ID, raw_amqp.TYPE,
+            raw_amqp.REPLY_TO, raw_amqp.MESSAGE_ID, raw_amqp.TYPE,
             raw_amqp.APP_ID, raw_amqp.CLUSTER_ID,
         )
     ]  # fmt: skip
     values += [
+        # A number of milliseconds would be obeyed by the broker: such a message never arrives.
+        (raw_amqp.EXPIRATION, short_bytes.filter(lambda v: not v.isdigit()).map(short_string)),
         (raw_amqp.HEADERS, tables),
         (raw_amqp.TIMESTAMP, eight_bytes),
         (raw_amqp.PRIORITY, st.binary(min_size=1, max_size=1)),
@@ -170,7 +172,7 @@ async def chiyoda_url(vhost: VirtualHost, management: httpx.AsyncClient) -> Asyn
 
 
 async def consume(link: Link, count: int) -> list[Delivery]:
-    """Take *count* deliveries from Tokyo's queue, on one connection that must not break."""
+    """Take up to *count* deliveries from Tokyo's queue, on one connection that must not break."""
     connection = await connect(link, link.urls[0])
     try:
         consumer = await BatchConsumer.start(
@@ -178,18 +180,19 @@ async def consume(link: Link, count: int) -> list[Delivery]:
             caution=Caution(),
         )  # fmt: skip
         found: list[Delivery] = []
-        async with asyncio.timeout(60):
-            while len(found) < count:
-                batch = await consumer.next_batch(limit=100, stop=asyncio.Event())
-                assert batch is not None
-                found += batch.deliveries
-                await batch.ack()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while len(found) < count:
+                    batch = await consumer.next_batch(limit=100, stop=asyncio.Event())
+                    assert batch is not None
+                    found += batch.deliveries
+                    await batch.ack()
         return found
     finally:
         await connection.close()
 
 
-@examples(3)
+@examples(3, shrinks=False)
 @given(data=st.data())
 async def test_odd_properties_are_held_alone_and_break_no_connection(
     country: Country,
@@ -201,7 +204,7 @@ async def test_odd_properties_are_held_alone_and_break_no_connection(
     """All that the broker takes arrives once, on one connection; the good ones are kept."""
     sent = [await country.say(CHIYODA, TOKYO, update(n)) for n in range(30)]
     good = sent[::3]
-    taken = 0
+    taken: dict[bytes, Properties] = {}
     for envelope in sent:
         whole = properties_of(envelope)
         flags, properties = data.draw(odd_properties(whole))
@@ -211,13 +214,15 @@ async def test_odd_properties_are_held_alone_and_break_no_connection(
             async with raw_publisher(chiyoda_url) as publisher:
                 key = envelope.routing_key.encode()
                 await publisher.publish(EXCHANGE, key, flags, properties, envelope.signed)
-                taken += 1
+                taken[envelope.signed] = flags, properties
 
     link = Link((vhost.amqp_url,), services.admin_user, services.admin_password)
-    arrived = await consume(link, taken)
+    arrived = await consume(link, len(taken))
     tallies = await country.hand_over(arrived)
 
-    assert taken == sum(t.kept + t.duplicates + t.quarantined for t in tallies)
+    missing = taken.keys() - {delivery.signed for delivery in arrived}
+    assert [] == [taken[signed] for signed in missing]
+    assert len(taken) == sum(t.kept + t.duplicates + t.quarantined for t in tallies)
     kept = await country.fetch(
         Tier.PREFECTURE, "SELECT count(*) FROM archive WHERE message_id = ANY ($1)",
         [envelope.header.id for envelope in good],
