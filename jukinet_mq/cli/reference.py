@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,7 +12,8 @@ from typing import Annotated, Any, Final
 import typer
 
 from jukinet_mq.cli import terminal
-from jukinet_mq.cli.ending import EXIT_CODES
+from jukinet_mq.cli.amounts import span_text
+from jukinet_mq.cli.ending import EXIT_CODES, work_is_done
 from jukinet_mq.errors import (
     ConfigurationError,
     InvariantError,
@@ -53,6 +55,7 @@ def generate(folder: Folder = Path("docs/reference")) -> None:
     for name, text in pages().items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
         terminal.say(f"wrote {terminal.escape(folder / name)}")
+    work_is_done()
 
 
 @app.command()
@@ -136,6 +139,8 @@ def _row(parameter: Any, context: Any) -> str | None:
 
 
 def _value(value: object) -> object:
+    if isinstance(value, timedelta):
+        return span_text(value)
     return value.value if isinstance(value, Enum) else value
 
 
