@@ -357,6 +357,13 @@ class DeadlineExceededError(NotNowError):
     reason = "deadline_exceeded"
 
 
+class OutputIncompleteError(NotNowError):
+    """Standard output cannot be written: it is full, or was closed."""
+
+    reason = "output_incomplete"
+    exit_code = 1
+
+
 # --- Stop and call a person: a promise is broken ------------------------------------------
 
 

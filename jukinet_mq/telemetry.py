@@ -6,8 +6,6 @@ can reach a log by accident. Metrics are another subscriber of the same events.
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -245,6 +243,18 @@ WORKER_STARTED = _declare(
     "worker.started", Level.INFO, "A worker consumes from its queues.", "queues", "pid"
 )
 WORKER_STOPPED = _declare("worker.stopped", Level.INFO, "A worker has ended.", "seconds")
+LINES_DROPPED = _declare(
+    "log.lines_dropped",
+    Level.WARNING,
+    "Log lines are lost: the log could not be written, or its reader was too slow.",
+    "lines",
+)
+FIELD_DROPPED = _declare(
+    "log.field_dropped",
+    Level.WARNING,
+    "A field that is not declared was kept out of the log; said once per name.",
+    "field",
+)
 TRUST_REFRESHED = _declare(
     "trust.refreshed", Level.DEBUG, "The trust store was read again.", "keys", "revoked"
 )
@@ -261,10 +271,15 @@ CERTIFICATES_ERASED = _declare(
 
 
 def emit(event: Event, **fields: object) -> None:
-    """Say that *event* happened; fields that are not declared are dropped and counted."""
-    for name in fields.keys() - event.fields:
+    """Say that *event* happened; fields that are not declared are dropped and counted.
+
+    The first time that a field of some name is dropped is an event of its own.
+    """
+    for name in sorted(fields.keys() - event.fields):
         dropped_fields[name] += 1
         del fields[name]
+        if dropped_fields[name] == 1:
+            emit(FIELD_DROPPED, field=name)
     for subscriber in _subscribers:
         subscriber(event, fields)
     getattr(_log, event.level.value)(event.name, **fields)
@@ -274,25 +289,3 @@ def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     """Call *subscriber* for every event from now on; return what ends that."""
     _subscribers.append(subscriber)
     return lambda: _subscribers.remove(subscriber)
-
-
-def configure(*, level: str = "info", as_json: bool = True) -> None:
-    """Write events to standard error: JSON lines, or aligned text for a person."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )

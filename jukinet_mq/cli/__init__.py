@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
+from jukinet_mq.cli import streams
 from jukinet_mq.cli.ending import exit_code_of
 
 __all__ = ["main"]
@@ -15,6 +16,7 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the program that the command line asks for, and exit as `docs/reference` says."""
+    streams.guard()
     sys.exit(exit_code_of(_program))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import amounts, options, running, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +26,7 @@ GOAL_IDLE_SECONDS: Final = 0.050
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
 
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=amounts.SEED_MAX, help="Of everything random.")]
 
 
 @app.command(name="identity-update")
@@ -51,12 +51,12 @@ def identity_update(
     processor times are told apart. Then single updates, one after the other, on the idle system.
     Nothing is judged by counters of the program: the instants are those in the databases.
     """
-    from jukinet_mq import telemetry
+    from jukinet_mq import logs
     from jukinet_mq.cli import demo_view
     from jukinet_mq.load import bench
     from jukinet_mq.load.interrupting import terminated_like_interrupted
 
-    telemetry.configure(level="warning", as_json=False)
+    logs.configure(level="warning", as_json=False)
     given = running.settings(running=False)
     plan = bench.Plan(count, warm_up, seed, singles, processes)
     watching = demo_view.view_of(bench.Stage, count, silent=as_json)
@@ -71,17 +71,21 @@ def identity_update(
 @app.command(hidden=True)
 def inject(
     *,
-    part: Annotated[list[int], typer.Option(help="How many updates; may be repeated.")],
+    part: Annotated[
+        list[int], typer.Option(min=1, max=300_000, help="How many updates; may be repeated.")
+    ],
     seed: Seed = 1,
-    offset: Annotated[int, typer.Option(help="First synthetic number.")] = 0,
+    offset: Annotated[
+        int, typer.Option(min=0, max=amounts.SEED_MAX, help="First synthetic number.")
+    ] = 0,
 ) -> None:
     """Publish parts of identity updates, each when a line comes in: the benchmark's own process."""
     import uvloop
 
-    from jukinet_mq import telemetry
+    from jukinet_mq import logs
     from jukinet_mq.load import injector
 
-    telemetry.configure(level="warning", as_json=False)
+    logs.configure(level="warning", as_json=False)
     uvloop.run(injector.inject(running.settings(), part, seed=seed, offset=offset))
 
 

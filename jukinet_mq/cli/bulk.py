@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Final, Self
 import orjson
 import typer
 
+from jukinet_mq.cli import streams
 from jukinet_mq.errors import JukinetError, MalformedBodyError, RejectedError
 from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.events import Event, read_event
@@ -125,7 +126,7 @@ class Source:
 def source(name: str) -> Iterator[Source]:
     """Open a file, or standard input where *name* is `-`."""
     if name == "-":
-        yield Source(sys.stdin.buffer, "standard input", None)
+        yield Source(streams.standard_input(), "standard input", None)
         return
     path = Path(name)
     if path.is_dir() or not os.access(path, os.R_OK):

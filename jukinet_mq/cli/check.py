@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jukinet_mq.cli import check_view, options, running, terminal
+from jukinet_mq.cli import amounts, check_view, codes, options, running, terminal
 from jukinet_mq.cli.ending import FOUND_SOMETHING
 
 if TYPE_CHECKING:
@@ -34,8 +34,15 @@ LOOK_EVERY: Final = timedelta(seconds=0.5)
 
 app = typer.Typer(help=HELP, no_args_is_help=True)
 Since = Annotated[
-    str, typer.Option(metavar="AGE", help="How far to look back, for example 24h or 30d.")
+    timedelta,
+    typer.Option(
+        metavar="AGE",
+        help="How far to look back, for example 24h or 30d.",
+        parser=amounts.read_age,
+        show_default="30d",
+    ),
 ]
+MONTH: Final = timedelta(days=30)
 
 
 @app.command()
@@ -43,7 +50,7 @@ def overdue(
     *,
     node: options.NodeOption = None,
     tier: options.Tiers = None,
-    since: Since = "30d",
+    since: Since = MONTH,
     as_json: options.Json = False,
 ) -> None:
     """List envelopes whose receipts have not come in time, and those that keepers have refused.
@@ -51,8 +58,8 @@ def overdue(
     What can be resent is resent by itself; what says `told` was resent in vain, and a person
     must look. A refused one is not resent: correct it and file it anew.
     """
-    back = _span(since)
-    found = running.run(check_view.overdue(running.settings(), tier, node, back, limit=LIMIT))
+    options.check_place(node, tier)
+    found = running.run(check_view.overdue(running.settings(), tier, node, since, limit=LIMIT))
     check_view.show_overdue(found, as_json=as_json)
     _end(found=any(one.outstanding or one.rejected for one in found.values()))
 
@@ -65,6 +72,7 @@ def gaps(
 
     Missing ones are asked for by themselves; what says `told` was asked for in vain.
     """
+    options.check_place(node, tier)
     found = running.run(check_view.gaps(running.settings(), tier, node, limit=LIMIT))
     check_view.show_gaps(found, as_json=as_json)
     _end(found=any(found.values()))
@@ -73,17 +81,31 @@ def gaps(
 @app.command()
 def notices(
     *,
-    node: options.NodeOption = None,
+    node: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CODE",
+            help="This municipality.",
+            parser=codes.read_municipality,
+            autocompletion=codes.complete_node,
+        ),
+    ] = None,
     after: Annotated[
-        str, typer.Option(metavar="AGE", help="How long after the planned day a notice is late.")
-    ] = "21d",
+        timedelta,
+        typer.Option(
+            metavar="AGE",
+            help="How long after the planned day a notice is late.",
+            parser=amounts.read_age,
+            show_default="21d",
+        ),
+    ] = timedelta(days=21),
     as_json: options.Json = False,
 ) -> None:
     """List planned move-outs for which no move-in notice has come (転入通知未着).
 
     One line per filing; the municipality's own system knows by its id whom it concerns.
     """
-    missing = running.run(_notices(running.settings(), node, _span(after)))
+    missing = running.run(_notices(running.settings(), node, after))
     if as_json:
         terminal.print_json([asdict(one) for one in missing])
     else:
@@ -96,15 +118,25 @@ def consistency(
     *,
     municipality: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="Check this one now.",
-                     autocompletion=options.complete_node),
+        typer.Option(
+            metavar="CODE",
+            help="Check this one now.",
+            parser=codes.read_municipality,
+            autocompletion=codes.complete_node,
+        ),
     ] = None,
-    since: Since = "30d",
+    since: Since = MONTH,
     within: Annotated[
-        str, typer.Option(metavar="AGE", help="How long to wait for the keepers' answers.")
-    ] = "60s",
+        timedelta,
+        typer.Option(
+            metavar="TIME",
+            help="How long to wait for the keepers' answers.",
+            parser=amounts.read_wait,
+            show_default="60s",
+        ),
+    ] = timedelta(seconds=60),
     as_json: options.Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Ask prefecture and J-LIS what they hold of a municipality's updates, and list differences.
 
     Works by message, so the workers of all three tiers must run. Without --municipality: the
@@ -114,7 +146,7 @@ def consistency(
     if municipality is None:
         results = running.run(_latest(given))
     else:
-        results = [running.run(_check_now(given, municipality, _span(since), _span(within)))]
+        results = [running.run(_check_now(given, municipality, since, within))]
     if as_json:
         terminal.print_json([{**asdict(r.check), "found": r.found} for r in results])
     else:
@@ -128,12 +160,6 @@ class Result:
 
     check: Check
     found: list[NotedDifference]
-
-
-def _span(text: str) -> timedelta:
-    length = options.read_span(text)
-    assert length is not None  # noqa: S101  # only None gives None
-    return length
 
 
 def _end(*, found: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from jukinet_mq.cli import options
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from jukinet_mq.nodes import Tier
 
@@ -25,8 +25,12 @@ class Choice(Generic[IdT]):
     reason: str | None
     kind: str | None
     sender: str | None
-    older_than: str | None
-    newer_than: str | None
+    older_than: timedelta | None
+    newer_than: timedelta | None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be: a node of another tier."""
+        options.check_place(self.node, self.tiers)
 
     @property
     def names_something(self) -> bool:
@@ -38,5 +42,5 @@ class Choice(Generic[IdT]):
 
     @property
     def ages(self) -> tuple[datetime | None, datetime | None]:
-        """Before and after which instant; raises as `options.read_ages`."""
-        return options.read_ages(self.older_than, self.newer_than)
+        """Before and after which instant; raises as `options.ages`."""
+        return options.ages(self.older_than, self.newer_than)

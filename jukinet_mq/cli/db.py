@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import JukinetError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def upgrade(tier: options.Tiers = None) -> None:
         applied = running.run(_upgrade(given, one))
         said = f"applied {', '.join(applied)}" if applied else "was up to date"
         terminal.say(f"[green]✓[/] {one}: {said}")
+    work_is_done()
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import names, running, terminal
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 Tell = Callable[[Sequence[_T]], None]
 
-Why = Annotated[str, typer.Option(metavar="TEXT", help="Why; needed with --apply, and kept.")]
-Operator = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this session.")
-]
 Batch = Annotated[
     int, typer.Option("--batch", min=1, max=5_000, help="How many one transaction moves at most.")
 ]
@@ -36,7 +32,7 @@ class Order:
     operator: str | None
     apply: bool
     as_json: bool
-    rate: str | None = None
+    rate: float | None = None
     batch: int | None = None
 
     def check(self, *, named: bool, everything: bool) -> None:
@@ -48,17 +44,15 @@ class Order:
 
     def decision(self) -> Decision:
         """Return it as the store keeps it."""
-        import getpass
-
         from jukinet_mq.store.parked import Decision
 
-        return Decision(self.how, self.operator or getpass.getuser(), self.why)
+        return Decision(self.how, self.operator or names.this_operator(), self.why)
 
     def pace(self) -> Pace:
         """Return how fast it goes."""
         from jukinet_mq.consumers.pacing import BATCH_MAX, Pace
 
-        return Pace(options.read_rate(self.rate), self.batch or BATCH_MAX)
+        return Pace(self.rate, self.batch or BATCH_MAX)
 
 
 def in_tiers(

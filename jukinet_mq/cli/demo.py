@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import amounts, options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import InvariantError
 
 
@@ -15,7 +16,12 @@ def demo(
     events: Annotated[
         int, typer.Option(min=1, max=200_000, help="How many events are filed.")
     ] = 2_000,
-    seed: Annotated[int, typer.Option(help="Of everything random: equal seed, equal events.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, max=amounts.SEED_MAX, help="Of everything random: equal seed, equal events."
+        ),
+    ] = 1,
     keep: Annotated[
         bool, typer.Option("--keep", help="Let the servers go on running, to look around.")
     ] = False,
@@ -33,17 +39,18 @@ def demo(
         $ jukinet demo
         $ jukinet demo --events 20000 --keep
     """
-    from jukinet_mq import telemetry
+    from jukinet_mq import logs
     from jukinet_mq.cli import demo_report, demo_view
     from jukinet_mq.load import demo as stages
     from jukinet_mq.load.interrupting import terminated_like_interrupted
 
-    telemetry.configure(level="warning", as_json=False)
+    logs.configure(level="warning", as_json=False)
     given = running.settings(running=False)
     plan = stages.Plan(events, seed, keep)
     watching = demo_view.view_of(stages.Stage, events, silent=as_json)
     with terminated_like_interrupted(), watching as view:
         report = stages.run(plan, given, view)
+    work_is_done(0 if report.holds else InvariantError.exit_code)
     if as_json:
         terminal.print_json(demo_report.facts(report))
     else:

@@ -1,10 +1,13 @@
 """How every command ends: one line for a person or a program, and an exit code.
 
 No traceback reaches a user. What nobody expected is written to a file that the line names.
+The code says what became of the work: once that is done (`work_is_done`), nothing that goes wrong
+in telling it, such as a full disk under the output, makes the code say that it failed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from jukinet_mq.errors import JukinetError
+from jukinet_mq.cli import streams
+from jukinet_mq.errors import JukinetError, OutputIncompleteError
 
 INTERRUPTED: Final = 130
 UNEXPECTED: Final = 70
@@ -23,33 +27,48 @@ USAGE: Final = 2
 EXIT_CODES: Final[dict[int, str]] = {
     0: "It is done.",
     FOUND_SOMETHING: "`doctor` or `check` found something; not all that was replayed went well; or "
-    "who read the output went away.",
+    "a command that only shows something could not write all of it.",
     USAGE: "The command line cannot be understood; nothing was done.",
     65: "Refused: the input is wrong, or nothing has this id. With bulk input: some lines were "
     "refused, the others went through.",
     UNEXPECTED: "A promise is broken, or something happened that nobody expected; the line names "
     "the file that says what.",
-    75: "Not now: the broker, the database or a deadline. The same command may succeed later.",
+    75: "Not now: the broker, the database or a deadline. The same command may succeed later, and "
+    "goes on from where it ended.",
     76: "Not trusted: a certificate, a key or an envelope.",
     78: "The installation or its settings are wrong; a person must change something.",
     INTERRUPTED: "Interrupted with Ctrl-C.",
 }
 """Every exit code of every command. Errors carry theirs; the others are ours."""
 
+_done: int | None = None
+
+
+def work_is_done(code: int = 0) -> None:
+    """Note that what was asked for is done for good, with this exit code; only telling is left.
+
+    For commands that change something. From here on, output that is lost and errors that nobody
+    expected change the exit code no more.
+    """
+    global _done  # noqa: PLW0603  # a process runs one command
+    _done = code
+
 
 def exit_code_of(program: Callable[[], None]) -> int:
     """Run *program* and return its exit code; tell on standard error what went wrong."""
+    global _done  # noqa: PLW0603  # as above
+    _done = None
     try:
         program()
     except SystemExit as end:
-        return _flushed(end.code if isinstance(end.code, int) else FOUND_SOMETHING)
+        code = end.code if isinstance(end.code, int) else FOUND_SOMETHING
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        return _closed()
+        code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001  # the last place where anything can be said
-        return _failed(error)
-    return _flushed(0)
+        code = _failed(error)
+    else:
+        code = 0
+    return _flushed(code)
 
 
 def _failed(error: BaseException) -> int:
@@ -58,7 +77,11 @@ def _failed(error: BaseException) -> int:
         return INTERRUPTED
     ours = [cause for cause in causes if isinstance(cause, JukinetError)]
     if len(ours) < len(causes):
-        _tell("internal_error", _unexpected(error))
+        text = _unexpected(error)
+        if _done is not None:
+            _tell(JukinetError.reason, f"what was asked for is done, but in telling it {text}")
+            return _done
+        _tell(JukinetError.reason, text)
         return UNEXPECTED
     for reason, text in dict.fromkeys((cause.reason, str(cause)) for cause in ours):
         _tell(reason, text)
@@ -78,9 +101,9 @@ def _tell(reason: str, text: str) -> None:
     """Write one line to standard error; an object where the user asked for JSON."""
     with suppress(OSError):
         if "--json" in sys.argv[1:]:
-            import orjson
+            import json
 
-            line = orjson.dumps({"error": reason, "text": text}).decode()
+            line = json.dumps({"error": reason, "text": text})
         elif sys.stderr.isatty() and "NO_COLOR" not in os.environ:
             line = f"\033[31mjukinet:\033[0m {text} \033[2m[{reason}]\033[0m"
         else:
@@ -114,15 +137,13 @@ def _write(path: Path, text: str) -> Path:
 
 
 def _flushed(code: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _closed()
-    return code
-
-
-def _closed() -> int:
-    """End quietly after the reader of our output has; Python must not flush into it again."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return FOUND_SOMETHING
+    """Write what is left of the output; return *code*, or another one if showing was the work."""
+    sys.stdout.flush()
+    failure = streams.lost()
+    if failure is None:
+        return code
+    if failure.errno != errno.EPIPE:  # who read it has seen enough, and wants no more
+        done = "the output is not complete" if _done is None else "what was asked for is done"
+        why = failure.strerror or str(failure)
+        _tell(OutputIncompleteError.reason, f"standard output cannot be written: {why}; {done}")
+    return FOUND_SOMETHING if code == 0 and _done is None else code

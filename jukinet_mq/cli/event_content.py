@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +10,7 @@ from typing import Any, Final
 import orjson
 import typer
 
-from jukinet_mq.cli import fields, terminal
+from jukinet_mq.cli import fields, streams, terminal
 from jukinet_mq.errors import UnknownNodeError
 from jukinet_mq.messages import ChangeReason
 from jukinet_mq.producers.events import Filed, IdentityUpdateFiled, MoveFiled
@@ -82,7 +81,7 @@ def _made_up(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = streams.standard_input().read() if str(file) == "-" else file.read_bytes()
         content = orjson.loads(text)
     except OSError as error:
         raise typer.BadParameter(f"{file}: {error.strerror}") from None

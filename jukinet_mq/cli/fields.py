@@ -20,11 +20,17 @@ from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
+from jukinet_mq.cli import codes, names
 from jukinet_mq.errors import InvariantError
 from jukinet_mq.messages import RegisterDate
 
 FLATTENED: Final = frozenset({"update", "persons"})
 """Their fields stand without a prefix: who injects one update or one person names its fields."""
+
+_CODES: Final = {"municipality": codes.read_municipality} | dict.fromkeys(
+    ("area_code", "former_area_code", "new_area_code", "planned_area_code"), codes.read_area_of_body
+)
+"""What reads the codes of local governments, and says which one was likely meant."""
 
 FOLLOWING: Final = frozenset({"municipality", "event_class"})
 """Filled in from an area or a reason when left out."""
@@ -44,6 +50,7 @@ class FieldOption:
         type: What the command line reads: a text, a truth value, one of an enumeration, or many.
         convert: Turns what was read into the JSON value.
         needed: Whether the event is refused without it.
+        parser: Reads it in place of the command line, and says what was likely meant.
     """
 
     path: tuple[str, ...]
@@ -53,6 +60,7 @@ class FieldOption:
     metavar: str | None
     needed: bool
     convert: Callable[[Any], Any]
+    parser: Callable[[str], Any] | None = None
 
     @property
     def parameter(self) -> str:
@@ -86,6 +94,7 @@ def parameters(options: Sequence[FieldOption], *, panel: str) -> list[inspect.Pa
                     option.flag(),
                     help=option.help,
                     metavar=option.metavar,
+                    parser=option.parser,
                     rich_help_panel=panel,
                     show_default=False,
                 ),
@@ -175,10 +184,17 @@ def _leaf(
         name=name.replace("_", "-"),
         type=kind,
         help=_described(field) + more,
-        metavar=metavar,
+        metavar="CODE" if path[-1] in _CODES else metavar,
         needed=needed,
         convert=convert,
+        parser=_parser(kind, path[-1]),
     )
+
+
+def _parser(kind: Any, field: str) -> Callable[[str], Any] | None:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return names.member_of(kind)
+    return _CODES.get(field)
 
 
 def _reading(bare: Any) -> tuple[Any, str | None, Callable[[Any], Any]]:
@@ -236,7 +252,10 @@ def read_instant(text: str) -> str:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("say the offset too, for example 2026-03-28T10:15:00+09:00")
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise ValueError("in UTC it lies before the year 1 or after the year 9999") from None
 
 
 _TEXTS: Final[dict[Any, tuple[str, Callable[[str], Any]]]] = {

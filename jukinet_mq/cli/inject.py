@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 
 if TYPE_CHECKING:
     from jukinet_mq.cli.bulk import Tally
@@ -106,6 +107,7 @@ def bulk(
         tally = running.run_fast(
             bulk_filing.file_lines(given, lines, refusals, chunk=chunk, quiet=as_json)
         )
+    work_is_done(65 if tally.refused else 0)
     _report(tally, listed, as_json=as_json)
     if tally.refused:
         raise typer.Exit(65)
@@ -122,7 +124,7 @@ def _report(tally: Tally, listed: Path, *, as_json: bool) -> None:
                 "refused": tally.refused,
                 "envelopes": tally.envelopes,
                 "seconds": round(tally.seconds, 3),
-                "errors": str(listed) if tally.refused else None,
+                "errors": terminal.path_label(listed) if tally.refused else None,
             }
         )
         return

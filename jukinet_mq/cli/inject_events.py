@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from jukinet_mq.cli import fields, options, running, terminal
+from jukinet_mq.cli import amounts, fields, names, options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.cli.event_content import content_of
 from jukinet_mq.cli.prose import reflow
 from jukinet_mq.producers.events import (
@@ -49,7 +50,9 @@ _Synthetic = Annotated[
 ]
 _Seed = Annotated[
     int | None,
-    typer.Option(min=0, help="With --synthetic: the same seed gives the same people."),
+    typer.Option(
+        min=0, max=amounts.SEED_MAX, help="With --synthetic: the same seed gives the same people."
+    ),
 ]
 _FIXED: Final = [
     inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -106,7 +109,9 @@ def _register() -> None:
     filing = inspect.Parameter(
         "filing",
         inspect.Parameter.KEYWORD_ONLY,
-        annotation=Annotated[Filing, typer.Option(help="Which half is filed.")],
+        annotation=Annotated[
+            Filing, typer.Option(help="Which half is filed.", parser=names.member_of(Filing))
+        ],
     )
     halves: dict[str, type[Filed]] = {
         "Fields of move-out": CardMoveOutFiled,
@@ -143,6 +148,7 @@ def _file_event(model: type[Filed], given: dict[str, Any]) -> None:
     content = content_of(model, given, file=file, synthetic=synthetic, seed=seed, as_json=as_json)
     event = read_event(content)
     outcome, published = running.run(_publish(running.settings(), event))
+    work_is_done()
     if as_json:
         terminal.print_json(
             {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import codes, options, running, terminal
 from jukinet_mq.errors import JukinetError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Condition:
 
 
 @app.command()
-def show(code: options.NodeArgument, *, as_json: options.Json = False) -> None:
+def show(code: options.AreaArgument, *, as_json: options.Json = False) -> None:
     """Show a node: whom it answers to, its queue and keys, and what waits there.
 
     Works without broker and database too, and then says less.
@@ -74,7 +74,11 @@ def list_(
     *,
     prefecture: Annotated[
         str | None,
-        typer.Option(metavar="CODE", help="Two digits, or the code of the prefecture."),
+        typer.Option(
+            metavar="CODE",
+            help="Two digits, or the code of the prefecture.",
+            parser=codes.read_prefecture,
+        ),
     ] = None,
     tier: options.Tiers = None,
     as_json: options.Json = False,
@@ -83,10 +87,10 @@ def list_(
     from jukinet_mq.nodes import directory
     from jukinet_mq.topology.model import queue_name
 
-    digits = None if prefecture is None else prefecture[:2]
-    nodes = [node for node in directory().nodes(prefecture=digits) if not tier or node.tier in tier]
+    found = directory().nodes(prefecture=prefecture)
+    nodes = [node for node in found if not tier or node.tier in tier]
     if not nodes:
-        raise typer.BadParameter(f"{prefecture!r} is no prefecture with such nodes")
+        raise typer.BadParameter("no node of this tier lies in a prefecture; leave one of them out")
     if as_json:
         terminal.print_json([asdict(node) for node in nodes])
         return

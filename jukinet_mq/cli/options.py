@@ -1,108 +1,170 @@
-"""Options that several commands share."""
+"""Options that several commands share; how their values are read stands in three modules.
+
+`codes` reads nodes and prefectures, `names` reasons, kinds and logins, `amounts` times and rates.
+An option for such a value is declared here or reads by those, so that each refuses what is none.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any
 
 import typer
 
+from jukinet_mq.cli import amounts, codes, names
 from jukinet_mq.nodes import Tier
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Apply = Annotated[bool, typer.Option("--apply", help="Do it; without this, only say what it does.")]
 
 
-def complete_node(incomplete: str) -> list[tuple[str, str]]:
-    """Return the codes that begin like this, with their names."""
-    from jukinet_mq.nodes import directory
-
-    return [(n.code, n.name) for n in directory().nodes() if n.code.startswith(incomplete)]
+def node_option(*flags: str, help: str) -> Any:  # noqa: A002  # as typer calls it
+    """Return how an option for a node, or for several, is declared."""
+    return typer.Option(
+        *flags,
+        metavar="CODE",
+        help=help,
+        parser=codes.read_node,
+        autocompletion=codes.complete_node,
+    )
 
 
 NodeArgument = Annotated[
     str,
     typer.Argument(
-        metavar="CODE", help="Six digits of the node, or jlis.", autocompletion=complete_node
+        metavar="CODE",
+        help="Six digits of the node, or jlis.",
+        parser=codes.read_node,
+        autocompletion=codes.complete_node,
     ),
 ]
-NodeOption = Annotated[
-    str | None,
-    typer.Option("--node", metavar="CODE", help="This node.", autocompletion=complete_node),
-]
-NodesOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--node",
+AreaArgument = Annotated[
+    str,
+    typer.Argument(
         metavar="CODE",
-        help="A node, by its six digits; may be repeated.",
-        autocompletion=complete_node,
+        help="Six digits of the node or of a ward, or jlis.",
+        parser=codes.read_area,
+        autocompletion=codes.complete_node,
+    ),
+]
+NodeOption = Annotated[str | None, node_option("--node", help="This node.")]
+NodesOption = Annotated[
+    list[str] | None, node_option("--node", help="A node, by its six digits; may be repeated.")
+]
+Sender = Annotated[str | None, node_option("--sender", help="From this node.")]
+Login = Annotated[
+    str | None,
+    typer.Option(
+        "--sender",
+        metavar="LOGIN",
+        help="Brought by this login of the broker.",
+        parser=names.read_login,
+        autocompletion=names.completing(names.logins),
     ),
 ]
 Tiers = Annotated[
     list[Tier] | None,
-    typer.Option("--tier", help="This tier only; may be repeated.", show_default="all"),
+    typer.Option(
+        "--tier",
+        help="This tier only; may be repeated.",
+        show_default="all",
+        parser=names.member_of(Tier),
+    ),
 ]
 
-_AGE: Final = re.compile(r"(?P<count>\d{1,6})\s*(?P<unit>ms|s|min|m|h|d)")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+def kind_option(help: str) -> Any:  # noqa: A002  # as typer calls it
+    """Return how an option for a kind is declared."""
+    return typer.Option(
+        metavar="KIND",
+        help=help,
+        parser=names.read_kind,
+        autocompletion=names.completing(names.kinds),
+    )
 
 
-def read_span(text: str | None) -> timedelta | None:
-    """Read a length of time such as `90s`, `15m`, `2h` or `7d`."""
-    if text is None:
-        return None
-    found = _AGE.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter(
-            f"{text!r} is no length of time; write for example 90s, 15m, 2h, 7d"
-        )
-    return timedelta(seconds=int(found["count"]) * _SECONDS[found["unit"]])
+def handling_reason_option(help: str) -> Any:  # noqa: A002  # as typer calls it
+    """Return how an option for why handling failed is declared."""
+    return typer.Option(
+        metavar="REASON",
+        help=help,
+        parser=names.read_reason_of_handling,
+        autocompletion=names.completing(names.reasons_of_handling),
+    )
 
 
+Kind = Annotated[str | None, kind_option("Of this kind.")]
 OlderThan = Annotated[
-    str | None,
-    typer.Option(metavar="AGE", help="Only what is older than, for example, 15m, 2h or 7d."),
+    timedelta | None,
+    typer.Option(
+        metavar="AGE",
+        help="Only what is older than, for example, 15m, 2h or 7d.",
+        parser=amounts.read_age,
+    ),
 ]
 NewerThan = Annotated[
-    str | None,
-    typer.Option(metavar="AGE", help="Only what is newer than, for example, 15m, 2h or 7d."),
+    timedelta | None,
+    typer.Option(
+        metavar="AGE",
+        help="Only what is newer than, for example, 15m, 2h or 7d.",
+        parser=amounts.read_age,
+    ),
 ]
-Kind = Annotated[str | None, typer.Option(help="Of this kind.")]
-Sender = Annotated[
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N/s",
+        help="At most so many, for example 50/s, 600/min or 5000/h; default: all.",
+        parser=amounts.read_rate,
+    ),
+]
+Operator = Annotated[
     str | None,
-    typer.Option(metavar="CODE", help="From this node.", autocompletion=complete_node),
+    typer.Option(
+        metavar="NAME",
+        help="Who decides; default: the user of this session.",
+        parser=names.read_operator,
+    ),
+]
+DecidedBy = Annotated[
+    str | None,
+    typer.Option("--operator", metavar="NAME", help="Decided by.", parser=names.read_operator),
+]
+Why = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT", help="Why; needed with --apply, and kept.", parser=names.read_text
+    ),
 ]
 
 
-def read_ages(
-    older_than: str | None, newer_than: str | None
+def limit_option(help: str) -> Any:  # noqa: A002  # as typer calls it
+    """Return how an option for how many are shown is declared."""
+    return typer.Option(min=1, max=amounts.COUNT_MAX, help=help)
+
+
+def ages(
+    older_than: timedelta | None, newer_than: timedelta | None
 ) -> tuple[datetime | None, datetime | None]:
     """Return before and after which instant a thing must have happened."""
     from jukinet_mq.clock import utc_now
 
     now = utc_now()
-    older, newer = read_span(older_than), read_span(newer_than)
-    if older is not None and newer is not None and older >= newer:
+    if older_than is not None and newer_than is not None and older_than >= newer_than:
         raise typer.BadParameter("nothing is older and newer than that")
-    return now - older if older is not None else None, now - newer if newer is not None else None
+    return (
+        now - older_than if older_than is not None else None,
+        now - newer_than if newer_than is not None else None,
+    )
 
 
-Rate = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N/s", help="At most so many, for example 50/s, 600/min or 5000/h; default: all."
-    ),
-]
-_RATE: Final = re.compile(r"(?P<count>\d{1,7})\s*/\s*(?P<unit>s|m|min|h)")
+def check_place(node: str | None, tiers: Sequence[Tier] | None) -> None:
+    """Refuse a node together with tiers none of which is its own: nothing could be found."""
+    from jukinet_mq.nodes import directory
 
-
-def read_rate(text: str | None) -> float | None:
-    """Read how many a second, such as `50/s`, `600/min` or `5000/h`."""
-    if text is None:
-        return None
-    found = _RATE.fullmatch(text.strip())
-    if found is None or not int(found["count"]):
-        raise typer.BadParameter(f"{text!r} is no rate; write for example 50/s, 600/min, 5000/h")
-    return int(found["count"]) / _SECONDS[found["unit"]]
+    found = None if node is None else directory().find(node)
+    if found is not None and tiers and found.tier not in tiers:
+        raise typer.BadParameter(
+            f"{found.code} {found.name} is a node of the {found.tier} tier; leave --tier out"
+        )

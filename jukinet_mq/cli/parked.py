@@ -41,7 +41,7 @@ Ids = Annotated[
     list[UUID] | None,
     typer.Argument(metavar="ID", help="Envelopes, or events with all their envelopes."),
 ]
-Reason = Annotated[str | None, typer.Option(help="Parked for this reason.")]
+Reason = Annotated[str | None, options.handling_reason_option("Parked for this reason.")]
 
 
 class Choice(choosing.Choice[UUID]):
@@ -67,7 +67,7 @@ def list_(
     sender: options.Sender = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
-    limit: Annotated[int, typer.Option(min=1, help="Envelopes to show per tier.")] = 20,
+    limit: Annotated[int, options.limit_option("Envelopes to show per tier.")] = 20,
     as_json: options.Json = False,
 ) -> None:
     """List what is parked, by cause and the oldest of it one by one."""
@@ -130,10 +130,10 @@ def history(
     reason: Reason = None,
     kind: options.Kind = None,
     sender: options.Sender = None,
-    operator: Annotated[str | None, typer.Option(metavar="NAME", help="Decided by.")] = None,
+    operator: options.DecidedBy = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
-    limit: Annotated[int, typer.Option(min=1, help="Decisions to look at per tier.")] = 1_000,
+    limit: Annotated[int, options.limit_option("Decisions to look at per tier.")] = 1_000,
     as_json: options.Json = False,
 ) -> None:
     """Show what was replayed or discarded: by whom, when, why, and what has come of it by now."""

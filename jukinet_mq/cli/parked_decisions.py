@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jukinet_mq.cli import deciding, options, parked_view, running, terminal
-from jukinet_mq.cli.ending import FOUND_SOMETHING
+from jukinet_mq.cli import amounts, deciding, options, parked_view, running, terminal
+from jukinet_mq.cli.ending import FOUND_SOMETHING, work_is_done
 from jukinet_mq.cli.parked import Choice, Ids, Reason, app, read
-from jukinet_mq.errors import UnknownEventError
+from jukinet_mq.errors import JukinetError, UnknownEventError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
@@ -30,8 +31,12 @@ __all__ = ["app"]
 SHOWN = 20
 Everything = Annotated[bool, typer.Option("--all", help="Everything that is parked.")]
 Follow = Annotated[
-    str | None,
-    typer.Option(metavar="TIME", help="Wait so long for what comes of them, and show it."),
+    timedelta | None,
+    typer.Option(
+        metavar="TIME",
+        help="Wait so long for what comes of them, and show it.",
+        parser=amounts.read_wait,
+    ),
 ]
 
 
@@ -47,8 +52,8 @@ def replay(
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
     everything: Everything = False,
-    why: deciding.Why = "",
-    operator: deciding.Operator = None,
+    why: options.Why = "",
+    operator: options.Operator = None,
     rate: options.Rate = None,
     batch: deciding.Batch = 500,
     follow: Follow = None,
@@ -77,8 +82,8 @@ def discard(
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
     everything: Everything = False,
-    why: deciding.Why = "",
-    operator: deciding.Operator = None,
+    why: options.Why = "",
+    operator: options.Operator = None,
     apply: options.Apply = False,
     as_json: options.Json = False,
 ) -> None:
@@ -91,9 +96,11 @@ def discard(
     _decide(order, choice, everything=everything, follow=None)
 
 
-def _decide(order: deciding.Order, choice: Choice, *, everything: bool, follow: str | None) -> None:
+def _decide(
+    order: deciding.Order, choice: Choice, *, everything: bool, follow: timedelta | None
+) -> None:
     order.check(named=choice.names_something, everything=everything)
-    deadline, pace = options.read_span(follow), order.pace()
+    pace = order.pace()
     given = running.settings()
     wanted = choice.filter()
     tiers = running.tiers_of(given, choice.tiers)
@@ -104,15 +111,31 @@ def _decide(order: deciding.Order, choice: Choice, *, everything: bool, follow: 
     done = deciding.in_tiers(tiers, work, said=order.how)
     if not any(done.values()):
         raise _nothing_parked()
+    work_is_done()
     past: dict[Tier, list[Parking]] = {}
-    if deadline is not None:
-        from jukinet_mq.cli import following
-
-        past = {
-            one: running.run(following.until_decided(given, one, envelopes, within=deadline))
-            for one, envelopes in done.items()
-        }
+    unknown: JukinetError | None = None
+    if follow is not None:
+        try:
+            past = _follow(given, done, follow)
+        except JukinetError as error:
+            unknown = error
     _tell_done(order, done, past)
+    if unknown is not None:
+        terminal.console(stderr=True).print(
+            f"They are {order.how}, but not followed: {terminal.escape(unknown)}"
+        )
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def _follow(
+    given: Settings, done: dict[Tier, list[ParkedEnvelope]], within: timedelta
+) -> dict[Tier, list[Parking]]:
+    from jukinet_mq.cli import following
+
+    return {
+        one: running.run(following.until_decided(given, one, envelopes, within=within))
+        for one, envelopes in done.items()
+    }
 
 
 def _tell_dry(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jukinet_mq.cli import choosing, options, quarantine_view, running, terminal
+from jukinet_mq.cli import choosing, names, options, quarantine_view, running, terminal
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
 
@@ -49,11 +49,16 @@ Ids = Annotated[
     list[str] | None,
     typer.Argument(metavar="TIER/NUMBER", help="As `quarantine list` names them."),
 ]
-Reason = Annotated[str | None, typer.Option(help="Held for this reason.")]
-Kind = Annotated[str | None, typer.Option(help="That claim to be of this kind.")]
-Sender = Annotated[
-    str | None, typer.Option(metavar="LOGIN", help="Brought by this login of the broker.")
+Reason = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REASON",
+        help="Held for this reason.",
+        parser=names.read_reason_of_quarantine,
+        autocompletion=names.completing(names.reasons_of_quarantine),
+    ),
 ]
+Kind = Annotated[str | None, options.kind_option("That claim to be of this kind.")]
 
 
 class Choice(choosing.Choice[str]):
@@ -68,12 +73,15 @@ class Choice(choosing.Choice[str]):
         for one in self.ids or ():
             tier, position = _read_id(one)
             positions[tier].append(position)
-        tiers = [t for t in positions if not self.tiers or t in self.tiers] if self.ids else None
+        if strange := [t for t in positions if self.tiers and t not in self.tiers]:
+            raise typer.BadParameter(
+                f"a delivery of the {strange[0]} tier is named, and --tier names another"
+            )
         return {
             tier: QuarantineFilter(
                 positions.get(tier), self.node, self.reason, self.kind, self.sender, before, after
             )
-            for tier in (running.tiers_of(given, self.tiers) if tiers is None else tiers)
+            for tier in positions or running.tiers_of(given, self.tiers)
         }
 
 
@@ -84,10 +92,10 @@ def list_(
     node: options.NodeOption = None,
     reason: Reason = None,
     kind: Kind = None,
-    sender: Sender = None,
+    sender: options.Login = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
-    limit: Annotated[int, typer.Option(min=1, help="Deliveries to show per tier.")] = 20,
+    limit: Annotated[int, options.limit_option("Deliveries to show per tier.")] = 20,
     as_json: options.Json = False,
 ) -> None:
     """List what is held, by cause and the latest of it one by one."""
@@ -143,11 +151,11 @@ def history(
     node: options.NodeOption = None,
     reason: Reason = None,
     kind: Kind = None,
-    sender: Sender = None,
-    operator: Annotated[str | None, typer.Option(metavar="NAME", help="Decided by.")] = None,
+    sender: options.Login = None,
+    operator: options.DecidedBy = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
-    limit: Annotated[int, typer.Option(min=1, help="Decisions to show per tier.")] = 50,
+    limit: Annotated[int, options.limit_option("Decisions to show per tier.")] = 50,
     as_json: options.Json = False,
 ) -> None:
     """Show what was replayed or discarded: by whom, when, why, and with what outcome."""

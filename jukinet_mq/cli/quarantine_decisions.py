@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jukinet_mq.cli import deciding, options, quarantine_view, running, terminal
-from jukinet_mq.cli.ending import FOUND_SOMETHING
-from jukinet_mq.cli.quarantine import Choice, Ids, Kind, Reason, Sender, app, read
+from jukinet_mq.cli.ending import FOUND_SOMETHING, work_is_done
+from jukinet_mq.cli.quarantine import Choice, Ids, Kind, Reason, app, read
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
 
@@ -34,12 +34,12 @@ def replay(
     node: options.NodeOption = None,
     reason: Reason = None,
     kind: Kind = None,
-    sender: Sender = None,
+    sender: options.Login = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
     everything: Everything = False,
-    why: deciding.Why = "",
-    operator: deciding.Operator = None,
+    why: options.Why = "",
+    operator: options.Operator = None,
     rate: options.Rate = None,
     apply: options.Apply = False,
     as_json: options.Json = False,
@@ -63,12 +63,12 @@ def discard(
     node: options.NodeOption = None,
     reason: Reason = None,
     kind: Kind = None,
-    sender: Sender = None,
+    sender: options.Login = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
     everything: Everything = False,
-    why: deciding.Why = "",
-    operator: deciding.Operator = None,
+    why: options.Why = "",
+    operator: options.Operator = None,
     apply: options.Apply = False,
     as_json: options.Json = False,
 ) -> None:
@@ -91,6 +91,9 @@ def _decide(order: deciding.Order, choice: Choice, *, everything: bool) -> None:
     work = partial(_carry_out, given, wanted, order.how, decision, pace)
     said = order.how if order.apply else "looked at"
     done = deciding.in_tiers(list(wanted), work, said=said)
+    refused = any(v.outcome == "refused" for some in done.values() for v in some)
+    if order.apply and any(done.values()):
+        work_is_done(FOUND_SOMETHING if refused else 0)
     if order.as_json:
         terminal.print_json(
             {
@@ -105,7 +108,7 @@ def _decide(order: deciding.Order, choice: Choice, *, everything: bool) -> None:
             quarantine_view.print_verdicts(tier, verdicts, applied=order.apply)
         if not order.apply:
             terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
-    if order.apply and any(v.outcome == "refused" for some in done.values() for v in some):
+    if order.apply and refused:
         raise typer.Exit(FOUND_SOMETHING)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jukinet_mq.errors import error_classes
 
-_OTHERS = {
+OTHERS = {
     "certificate_not_issued": "A certificate is asked for that was never issued here.",
     "holdings_answer_wrong": "A keeper has answered another question than it was asked.",
     "sequence_unknown": "A keeper lacks numbers that were never published here, or never to it.",
@@ -18,4 +18,4 @@ def meaning_of(reason: str) -> str:
     for error in error_classes():
         if error.reason == reason:
             return " ".join((error.__doc__ or "").split())
-    return _OTHERS.get(reason, "")
+    return OTHERS.get(reason, "")

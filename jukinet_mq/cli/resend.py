@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
-from jukinet_mq.cli import deciding, options, running, terminal
+from jukinet_mq.cli import amounts, deciding, options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.clock import utc_now
 from jukinet_mq.errors import UnknownEventError
 from jukinet_mq.nodes import Tier
@@ -27,14 +29,13 @@ def resend(
     *,
     tier: options.Tiers = None,
     node: options.NodeOption = None,
-    to: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="To this node.", autocompletion=options.complete_node),
-    ] = None,
+    to: Annotated[str | None, options.node_option("--to", help="To this node.")] = None,
     kind: options.Kind = None,
     relayed_within: Annotated[
-        str | None,
-        typer.Option(metavar="AGE", help="Relayed since, for example, 2h ago."),
+        timedelta | None,
+        typer.Option(
+            metavar="AGE", help="Relayed since, for example, 2h ago.", parser=amounts.read_age
+        ),
     ] = None,
     rate: options.Rate = None,
     batch: deciding.Batch = 500,
@@ -56,10 +57,10 @@ def resend(
     from jukinet_mq.consumers.resending import relay_again
     from jukinet_mq.store.resend import RelayedFilter
 
-    age = options.read_span(relayed_within)
-    after = None if age is None else utc_now() - age
+    options.check_place(node, tier)
+    after = None if relayed_within is None else utc_now() - relayed_within
     wanted = RelayedFilter(ids or None, node, to, kind, after)
-    pace = Pace(options.read_rate(rate), batch)
+    pace = Pace(rate, batch)
     given = running.settings()
 
     async def work(tier: Tier, tell: deciding.Tell[Relayed]) -> None:
@@ -68,6 +69,8 @@ def resend(
 
     said = "relayed again" if apply else "looked at"
     done = deciding.in_tiers(running.tiers_of(given, tier), work, said=said)
+    if apply and any(done.values()):
+        work_is_done()
     _tell(done, applied=apply, as_json=as_json)
 
 

@@ -45,20 +45,21 @@ def list_(
     tier: options.Tiers = None,
     node: options.NodeOption = None,
     reason: Annotated[
-        str | None, typer.Option(help="Whose last try failed for this reason.")
+        str | None, options.handling_reason_option("Whose last try failed for this reason.")
     ] = None,
     kind: options.Kind = None,
     sender: options.Sender = None,
     older_than: options.OlderThan = None,
     newer_than: options.NewerThan = None,
-    limit: Annotated[int, typer.Option(min=1, help="Envelopes to show per tier.")] = 20,
+    limit: Annotated[int, options.limit_option("Envelopes to show per tier.")] = 20,
     as_json: options.Json = False,
 ) -> None:
     """List what waits for its next try: by cause, and the next ones with their due times."""
     from jukinet_mq.store.parked import EnvelopeFilter
 
     given = running.settings()
-    before, after = options.read_ages(older_than, newer_than)
+    options.check_place(node, tier)
+    before, after = options.ages(older_than, newer_than)
     wanted = EnvelopeFilter(ids, node, reason, kind, sender, before, after)
     found = {
         one: running.run(_read(given, one, wanted, limit)) for one in running.tiers_of(given, tier)

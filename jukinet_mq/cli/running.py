@@ -52,9 +52,9 @@ def run(work: Coroutine[object, object, _T]) -> _T:
     """Run *work* in an event loop; warnings go to standard error as lines for a person."""
     import asyncio
 
-    from jukinet_mq import telemetry
+    from jukinet_mq import logs
 
-    telemetry.configure(level="warning", as_json=False)
+    logs.configure(level="warning", as_json=False)
     quiet_libraries()
     return asyncio.run(work)
 
@@ -63,9 +63,9 @@ def run_fast(work: Coroutine[object, object, _T]) -> _T:
     """Run long *work* as `run` does, in the faster event loop."""
     import uvloop
 
-    from jukinet_mq import telemetry
+    from jukinet_mq import logs
 
-    telemetry.configure(level="warning", as_json=False)
+    logs.configure(level="warning", as_json=False)
     quiet_libraries()
     collect_garbage_rarely()
     return uvloop.run(work)

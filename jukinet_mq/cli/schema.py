@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from jukinet_mq.cli import options, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import StaleFileError
 
 HELP = """
@@ -32,6 +33,7 @@ def generate(folder: Folder = Path("schemas")) -> None:
     from jukinet_mq import contracts
 
     changed = contracts.write(folder)
+    work_is_done()
     for path in changed:
         terminal.say(f"wrote {terminal.escape(path)}" if path.exists() else f"removed {path}")
     terminal.say(f"{len(contracts.render())} files in {terminal.escape(folder)}, all fresh.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 
 if TYPE_CHECKING:
     from jukinet_mq.services import ServerStatus, Services
@@ -44,6 +45,7 @@ def up() -> None:
     started = time.monotonic()
     with terminal.console(stderr=True).status("starting RabbitMQ and PostgreSQL ..."):
         services.up()
+    work_is_done()
     terminal.say(f"RabbitMQ and PostgreSQL are up after {time.monotonic() - started:.1f} s.")
     _print(services)
     terminal.say(NEXT.strip("\n"))
@@ -59,6 +61,7 @@ def down(
     services = _services()
     with terminal.console(stderr=True).status("stopping ..."):
         services.down(purge=purge)
+    work_is_done()
     gone = "stopped and removed with all data" if purge else "stopped; their data stays"
     terminal.say(f"RabbitMQ and PostgreSQL are {gone}.")
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import amounts, options, running, terminal
 from jukinet_mq.errors import DeadlineExceededError, JukinetError, UnknownEventError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from jukinet_mq.cli.journey import Journey, Step
     from jukinet_mq.config import Settings
     from jukinet_mq.store.timeline import Filed, Known
@@ -35,8 +34,14 @@ def status(
         bool, typer.Option("--follow", "-f", help="Wait until every keeper has answered.")
     ] = False,
     deadline: Annotated[
-        str, typer.Option(metavar="TIME", help="How long --follow waits; exit 75 after that.")
-    ] = "60s",
+        timedelta,
+        typer.Option(
+            metavar="TIME",
+            help="How long --follow waits; exit 75 after that.",
+            parser=amounts.read_wait,
+            show_default="60s",
+        ),
+    ] = timedelta(seconds=60),
     as_json: options.Json = False,
 ) -> None:
     """Show an event's envelopes: published, relayed, kept, forwarded, processed, or why not.
@@ -48,8 +53,7 @@ def status(
         $ jukinet status 01997c3e-5f00-7000-8000-0000000000a1 --follow
     """
     given = running.settings()
-    within = options.read_span(deadline)
-    found = running.run(_look(given, wanted, within if follow else None))
+    found = running.run(_look(given, wanted, deadline if follow else None))
     filed, ways, troubles = found
     if as_json:
         terminal.print_json(
@@ -67,8 +71,8 @@ def status(
             terminal.say(f"[yellow]![/] {tier} database not asked: {terminal.escape(text)}")
     if follow and not _is_complete(filed, ways):
         raise DeadlineExceededError(
-            f"not every keeper has answered within {deadline}; `jukinet doctor` says what stands "
-            "in the way"
+            f"not every keeper has answered within {amounts.span_text(deadline)}; `jukinet doctor` "
+            "says what stands in the way"
         )
     if follow and any(way.refused for way in ways):
         raise typer.Exit(_REFUSED)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 from uuid import UUID
 
 from jukinet_mq.clock import JAPAN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console, RenderableType
 
 PIPED_WIDTH: Final = 200
@@ -47,7 +51,10 @@ def escape(text: object) -> str:
 
 
 def print_json(value: Any) -> None:
-    """Print *value* as JSON; instants, ids, enumerations and dataclasses as their texts."""
+    """Print *value* as JSON; instants, ids, enumerations and dataclasses as their texts.
+
+    It is JSON in every encoding: where one lacks a character, its number is written.
+    """
     import orjson
 
     option = (
@@ -56,7 +63,17 @@ def print_json(value: Any) -> None:
         | orjson.OPT_APPEND_NEWLINE
         | orjson.OPT_NON_STR_KEYS  # tiers
     )
-    sys.stdout.write(orjson.dumps(value, default=_plain, option=option).decode())
+    text = orjson.dumps(value, default=_plain, option=option).decode()
+    sys.stdout.write(text if _is_unicode(sys.stdout) else _in_ascii(text))
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return (stream.encoding or "utf-8").lower().startswith("utf")
+
+
+def _in_ascii(text: str) -> str:
+    """Return JSON with an escape for every other character, a pair of them beyond U+FFFF."""
+    return "".join(c if c.isascii() else json.dumps(c)[1:-1] for c in text)
 
 
 def _plain(value: object) -> object:
@@ -153,6 +170,11 @@ def span(length: timedelta) -> str:
             below = {"d": (3_600, "h"), "h": (60, "min"), "min": (1, "s")}[unit]
             return f"{whole} {unit} {rest // below[0]} {below[1]}"
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def path_label(path: Path) -> str:
+    """Return a file's name for JSON; bytes that are no UTF-8 as substitute characters."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def node_label(code: str) -> str:

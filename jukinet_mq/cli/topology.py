@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import TopologyDriftError
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ under its own name and read its own queue, and nothing else. Nodes declare nothi
 app = typer.Typer(help=HELP, no_args_is_help=True)
 Only = Annotated[
     list[str] | None,
-    typer.Option(
-        "--node",
-        metavar="CODE",
-        help="Only this node, as for a trial; may be repeated. Default: the whole nation.",
-        autocompletion=options.complete_node,
+    options.node_option(
+        "--node", help="Only this node, as for a trial; may be repeated. Default: the whole nation."
     ),
 ]
 
@@ -58,6 +56,7 @@ def render(
         terminal.say(f"[green]✓[/] {rendering.FILE} is fresh")
     else:
         terminal.say(f"wrote {terminal.escape(rendering.write(root))}")
+        work_is_done()
 
 
 @app.command()
@@ -73,6 +72,8 @@ def apply(node: Only = None) -> None:
     size = f"{len(wanted.queues):,} queues, {len(wanted.users):,} logins"
     with terminal.console(stderr=True).status(f"applying {size} ..."):
         left = running.run(_apply(given, wanted))
+    if not left:
+        work_is_done()
     _report(left)
     terminal.say(
         f"[green]✓[/] the broker holds {size}, {len(wanted.bindings):,} bindings "

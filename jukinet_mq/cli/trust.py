@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import UnknownKeyError, UntrustedSignerError
 from jukinet_mq.nodes import Tier
 
@@ -74,6 +75,7 @@ def init(node: options.NodesOption = None, tier: options.Tiers = None) -> None:
             "up` and `jukinet db upgrade`, then this again."
         )
     running.run(enrol_all(given, tiers, keys))
+    work_is_done()
 
 
 @app.command()
@@ -108,6 +110,7 @@ def enrol(
                 "its own certificate"
             )
     running.run(enrol_all(given, running.tiers_of(given, tier), keys))
+    work_is_done()
 
 
 @app.command(cls=_KidCommand)
@@ -140,6 +143,8 @@ def revoke(
             )
     if found and not apply:
         terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
+    if apply:
+        work_is_done()
     missed = sorted(set(kid or ()) - found)
     if missed or not found:
         raise UnknownKeyError(

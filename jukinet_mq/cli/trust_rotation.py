@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import amounts, codes, options, running, terminal
+from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.cli.trust import app, certified, enrol_all
 from jukinet_mq.nodes import Tier
 
@@ -27,19 +28,26 @@ LEARNT_WITHIN: Final = timedelta(seconds=30)
 def rotate(
     node: Annotated[
         list[str] | None,
-        typer.Argument(metavar="CODE", help="Whose keys.", autocompletion=options.complete_node),
+        typer.Argument(
+            metavar="CODE",
+            help="Whose keys.",
+            parser=codes.read_node,
+            autocompletion=codes.complete_node,
+        ),
     ] = None,
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="Every node whose keys are here.")
     ] = False,
     begin_in: Annotated[
-        str,
+        timedelta,
         typer.Option(
             metavar="TIME",
             help="When the new keys begin: everybody must have enrolled them by then.",
+            parser=amounts.read_wait,
+            show_default="5m",
         ),
-    ] = "5m",
+    ] = timedelta(minutes=5),
     tier: options.Tiers = None,
     apply: options.Apply = False,
 ) -> None:
@@ -53,8 +61,7 @@ def rotate(
 
     if bool(node) is everything:
         raise typer.BadParameter("name nodes by their CODE, or say --all")
-    delay = options.read_span(begin_in) or timedelta()
-    if delay < LEARNT_WITHIN:
+    if begin_in < LEARNT_WITHIN:
         raise typer.BadParameter("workers learn of new keys within 20 seconds: say 30s or more")
     given = running.settings()
     now = utc_now()
@@ -68,7 +75,7 @@ def rotate(
             terminal.say(f"{terminal.node_label(code)} has new keys that have not begun yet")
         terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
         return
-    _rotate(given, wanted, due, now, delay=delay, tiers=tier)
+    _rotate(given, wanted, due, now, delay=begin_in, tiers=tier)
 
 
 def _rotate(
@@ -91,6 +98,7 @@ def _rotate(
     )
     enrolling = [t for t in Tier if running.has_database(given, t) and (not tiers or t in tiers)]
     running.run(enrol_all(given, enrolling, keys))
+    work_is_done()
     if elsewhere := [t for t in Tier if t not in enrolling]:
         terminal.say(
             f"[yellow]![/] not enrolled in the {', '.join(elsewhere)} tier, whose database is not "

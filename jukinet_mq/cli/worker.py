@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from jukinet_mq.cli import options, running
+from jukinet_mq.cli import names, options, running
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
     from jukinet_mq.room import Room
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_LAST_LINES_WITHIN: Final = timedelta(milliseconds=500)
 
 
 def worker(
-    tier: Annotated[Tier, typer.Argument(help="Which floor of the network.", show_default=False)],
+    tier: Annotated[
+        Tier,
+        typer.Argument(
+            help="Which floor of the network.", show_default=False, parser=names.member_of(Tier)
+        ),
+    ],
     *,
     node: options.NodesOption = None,
     everything: Annotated[
@@ -34,10 +41,11 @@ def worker(
 ) -> None:
     """Run a tier's nodes: keep what arrives, handle it, relay what waits, issue receipts.
 
-    Logs go to standard error, one JSON object per line. SIGTERM and Ctrl-C let it finish what is
-    under way and exit 0; a second one ends it at once, which loses nothing either. Several
-    workers of a tier share its work. When the broker or the database goes away it waits and
-    resumes by itself.
+    Logs go to standard error, one JSON object per line. A log that is full, closed or slow stops
+    nothing: lines are dropped, and counted in `log.lines_dropped` when it can be written again.
+    SIGTERM and Ctrl-C let the worker finish what is under way and exit 0; a second one ends it at
+    once, which loses nothing either. Several workers of a tier share its work. When the broker or
+    the database goes away it waits and resumes by itself.
 
         $ jukinet worker national --all
         $ jukinet worker municipality --node 131016 --node 131024
@@ -53,11 +61,12 @@ def worker(
         )
     import uvloop
 
-    from jukinet_mq import telemetry
+    from jukinet_mq import logs
 
     codes = None if everything else _codes(tier, node or [])
     given = running.settings()
-    telemetry.configure(level=given.log_level, as_json=given.log_format == "json")
+    as_json = given.log_format == "json"
+    logs.configure(level=given.log_level, as_json=as_json, background=True)
     running.quiet_libraries()
 
     uvloop.run(_serve(given, tier, codes))
@@ -127,10 +136,13 @@ def _set_by_signals() -> asyncio.Event:
     """Return what the first signal sets; the second one ends the process at once."""
     import asyncio
 
+    from jukinet_mq import logs
+
     stop = asyncio.Event()
 
     def tell(number: int) -> None:
         if stop.is_set():
+            logs.flush(_LAST_LINES_WITHIN)
             os._exit(128 + number)
         stop.set()
 
