@@ -254,4 +254,4 @@ def _shown(events: EventFile) -> Iterator[_Bar]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
-        yield _Bar(progress, progress.add_task(events.name, total=events.size, said=""))
+        yield _Bar(progress, progress.add_task(events.title, total=events.size, said=""))

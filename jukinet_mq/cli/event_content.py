@@ -90,7 +90,7 @@ def _made_up(
 def _read(file: Path) -> dict[str, Any]:
     with event_file(str(file)) as opened:
         text = opened.read_whole(EVENT_SIZE_MAX)
-    check_encoding([text])
+    check_encoding([text], name=opened.title)
     try:
         content = strict_json.read(text)
     except ValueError as error:

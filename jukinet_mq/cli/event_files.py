@@ -43,6 +43,7 @@ class EventFile:
     """An input that is open.
 
     Attributes:
+        name: As it was given.
         text: Its bytes, decompressed.
         status: What it is; None where it is no file of the system.
         raw: Its bytes as they are.
@@ -52,6 +53,11 @@ class EventFile:
     text: io.BufferedReader
     raw: io.BufferedIOBase
     status: os.stat_result | None
+
+    @property
+    def title(self) -> str:
+        """What it is called in a message."""
+        return _title(self.name)
 
     @property
     def is_regular(self) -> bool:
@@ -74,18 +80,9 @@ class EventFile:
             UnreadableInputError: It has no such form, is damaged, or has changed meanwhile; what
                 was yielded before is whole.
         """
-        chunk: list[Line] = []
-        held, checked = 0, False
-        for line in self._lines():
-            chunk.append(line)
-            held += len(line.text)
-            if len(chunk) == size or held >= CHUNK_BYTES_MAX:
-                checked = checked or check_form(chunk)
-                yield chunk
-                chunk, held = [], 0
-        if chunk:
-            if not checked:
-                check_form(chunk)
+        for index, chunk in enumerate(self._chunks(size)):
+            if not index:
+                check_form(chunk, name=self.title)
             yield chunk
         self._check_unchanged()
 
@@ -95,16 +92,28 @@ class EventFile:
         Raises:
             UnreadableInputError: As `chunks`, or it has more than *size_max* bytes.
         """
-        with _reading(self.name):
+        with _reading(self.title):
             text = self.text.read(size_max + len(BYTE_ORDER_MARK) + 1)
         text = text.removeprefix(BYTE_ORDER_MARK)
         if len(text) > size_max:
-            raise UnreadableInputError(f"{self.name} has more than {size_max} bytes")
+            raise UnreadableInputError(f"{self.title} has more than {size_max} bytes")
         return text
+
+    def _chunks(self, size: int) -> Iterator[list[Line]]:
+        chunk: list[Line] = []
+        held = 0
+        for line in self._lines():
+            chunk.append(line)
+            held += len(line.text)
+            if len(chunk) == size or held >= CHUNK_BYTES_MAX:
+                yield chunk
+                chunk, held = [], 0
+        if chunk:
+            yield chunk
 
     def _lines(self) -> Iterator[Line]:
         number = 0
-        with _reading(self.name):
+        with _reading(self.title):
             while text := self.text.readline(LINE_BYTES_MAX + 1):
                 number += 1
                 whole = len(text) <= LINE_BYTES_MAX or text.endswith(b"\n")
@@ -127,7 +136,7 @@ class EventFile:
         now = os.fstat(self.raw.fileno())
         if (now.st_size, now.st_mtime_ns) != (self.status.st_size, self.status.st_mtime_ns):
             raise UnreadableInputError(
-                f"{self.name} was changed while it was read; compare what was filed with it"
+                f"{self.title} was changed while it was read; compare what was filed with it"
             )
 
 
@@ -141,11 +150,11 @@ def event_file(name: str) -> Iterator[EventFile]:
     """
     with _opened(name) as raw:
         status = _status_of(raw)
-        with _reading(name):
+        with _reading(_title(name)):
             head, text = _peeked(raw)
             if head.startswith(GZIP):
                 head, text = _peeked(gzip.GzipFile(fileobj=text))
-        check_head(head, name=name)
+        check_head(head, name=_title(name))
         yield EventFile(name, text, raw, status)
 
 
@@ -160,6 +169,10 @@ def _reading(name: str) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise UnreadableInputError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _title(name: str) -> str:
+    return "standard input" if name == STDIN else name
 
 
 def _opened(name: str) -> AbstractContextManager[io.BufferedIOBase]:

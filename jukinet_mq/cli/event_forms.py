@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from jukinet_mq.errors import UnreadableInputError
 
@@ -53,7 +53,7 @@ def check_head(head: bytes, *, name: str) -> None:
             raise UnreadableInputError(f"{name} {what}")
 
 
-def check_form(lines: Sequence[Line]) -> Literal[True]:
+def check_form(lines: Sequence[Line], *, name: str) -> None:
     """Refuse a file by its first *lines*; what is wrong with a few of them only is not its form.
 
     Raises:
@@ -62,19 +62,19 @@ def check_form(lines: Sequence[Line]) -> Literal[True]:
     """
     first = lines[0].text
     if first.startswith(b"["):
-        raise _wrong("one JSON array", "`jq -c '.[]' FILE` writes one event per line")
-    check_encoding([line.text for line in lines if line.whole])
+        raise _wrong(name, "one JSON array", "`jq -c '.[]' FILE` writes one event per line")
+    check_encoding([line.text for line in lines if line.whole], name=name)
     if first.startswith(b"{") and first.endswith((b"{", b"[", b",")):
         raise _wrong(
+            name,
             "JSON over several lines",
             "`jq -c . FILE` writes one event per line; for one event, `jukinet inject EVENT FILE`",
         )
     if not any(line.text.startswith(b"{") for line in lines):
-        raise _wrong("no JSON objects", "no line begins with {")
-    return True
+        raise _wrong(name, "no JSON objects", "no line begins with {")
 
 
-def check_encoding(texts: Sequence[bytes]) -> None:
+def check_encoding(texts: Sequence[bytes], *, name: str) -> None:
     """Refuse texts of which half or more are not in UTF-8.
 
     Raises:
@@ -83,11 +83,11 @@ def check_encoding(texts: Sequence[bytes]) -> None:
     others = [text for text in texts if not _is_utf8(text)]
     if others and 2 * len(others) >= len(texts):
         found = _likely_encoding(b"\n".join(others))
-        raise _wrong(f"in {found}", "write it in UTF-8, for example with iconv")
+        raise _wrong(name, f"in {found}", "write it in UTF-8, for example with iconv")
 
 
-def _wrong(found: str, remedy: str) -> UnreadableInputError:
-    return UnreadableInputError(f"the file is {found}; {_EXPECTED}: {remedy}")
+def _wrong(name: str, found: str, remedy: str) -> UnreadableInputError:
+    return UnreadableInputError(f"{name} is {found}; {_EXPECTED}: {remedy}")
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -112,7 +112,7 @@ def refused_lines(asked: Path | None, events: EventFile) -> RefusedLines:
     """
     outputs = list(_own_outputs())
     if events.status is not None and any(_is_same(events.status, one) for one in outputs):
-        raise typer.BadParameter(f"{events.name} is also where this command's output goes to")
+        raise typer.BadParameter(f"{events.title} is also where this command's output goes to")
     faults = []
     for path in _places(asked, events):
         try:
