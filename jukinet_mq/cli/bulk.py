@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from jukinet_mq.cli.event_files import LINE_BYTES_MAX
 from jukinet_mq.cli.interruption import InterruptedWaitError, Interruption
 from jukinet_mq.errors import (
     JukinetError,
@@ -203,7 +204,9 @@ class _Filer:
 
 def _event(line: Line) -> Event:
     if not line.whole:
-        raise MalformedBodyError("the line is too long; put one event on each line")
+        raise MalformedBodyError(
+            f"the line has more than {LINE_BYTES_MAX} bytes; put one event on each line"
+        )
     return read_event(line.text)
 
 
