@@ -91,6 +91,12 @@ class MalformedBodyError(RejectedError):
     reason = "body_malformed"
 
 
+class UnreadableInputError(RejectedError):
+    """A file of events is not one JSON object per line in UTF-8, is damaged, or has changed."""
+
+    reason = "input_unreadable"
+
+
 class UnacceptableTextError(RejectedError):
     """A text holds what may not stand in it; names field, offset and code point only."""
 

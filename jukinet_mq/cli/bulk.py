@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-import orjson
-import typer
-
-from jukinet_mq.cli import streams
-from jukinet_mq.errors import JukinetError, MalformedBodyError, RejectedError
+from jukinet_mq.cli.event_files import LINE_BYTES_MAX
+from jukinet_mq.cli.interruption import InterruptedWaitError, Interruption
+from jukinet_mq.errors import (
+    JukinetError,
+    MalformedBodyError,
+    MissingKeyError,
+    RejectedError,
+    UnknownKeyError,
+    UnsafeKeyFileError,
+)
 from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.events import Event, read_event
-from jukinet_mq.producers.filings import Outcome, OutcomeState, check_event, file_events
+from jukinet_mq.producers.filings import (
+    Outcome,
+    OutcomeState,
+    check_event,
+    check_signer,
+    file_events,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.progress import Progress
 
+    from jukinet_mq.cli.event_files import EventFile
+    from jukinet_mq.cli.event_forms import Line
+    from jukinet_mq.cli.refused_lines import RefusedLines
     from jukinet_mq.config import Settings
     from jukinet_mq.room import Room
 
-LINE_BYTES_MAX: Final = 1024 * 1024
-"""A longer line is skipped without being held in memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the input; `text` is None where it was too long to be read."""
-
-    number: int
-    text: bytes | None
-    position: int
+_OF_ONE_LINE: Final = (RejectedError, MissingKeyError, UnsafeKeyFileError, UnknownKeyError)
+"""What refuses a line and no other: its content, or a key of a node that it concerns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,14 @@ class Numbered:
 
 @dataclass(slots=True)
 class Tally:
-    """What has become of the lines so far."""
+    """What has become of the lines so far.
 
+    Attributes:
+        last: The line up to which, this one included, all are dealt with.
+        exit_code: 65 once a line was refused for its content; else that of what refused one.
+    """
+
+    last: int = 0
     lines: int = 0
     filed: int = 0
     waiting: int = 0
@@ -60,6 +69,7 @@ class Tally:
     refused: int = 0
     envelopes: int = 0
     seconds: float = 0.0
+    exit_code: int = 0
 
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Add what filing has done."""
@@ -74,167 +84,138 @@ class Tally:
                 case OutcomeState.PUBLISHED:
                     self.filed += 1
 
+    def count_refusal(self, error: JukinetError) -> None:
+        """Add a line that was refused."""
+        self.refused += 1
+        if isinstance(error, RejectedError) or not self.exit_code:
+            self.exit_code = error.exit_code
 
-@dataclass(slots=True)
-class Refusals:
-    """The error file: made with the first refusal; one of an earlier run is removed."""
-
-    path: Path
-    _file: IO[bytes] | None = field(default=None, init=False)
-
-    def __enter__(self) -> Self:
-        self.path.unlink(missing_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, number: int, error: JukinetError) -> None:
-        """List a line by number, reason and text; what it said is not written anywhere."""
-        if self._file is None:
-            self._file = self.path.open("wb")
-        said = {"line": number, "reason": error.reason, "text": str(error)}
-        self._file.write(orjson.dumps(said, option=orjson.OPT_APPEND_NEWLINE))
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where lines come from; `size` is None where nobody knows how many there will be."""
-
-    stream: IO[bytes]
-    name: str
-    size: int | None
-
-    def lines(self) -> Iterator[Line]:
-        """Yield the lines with their numbers, from 1, and the bytes read so far."""
-        position = number = 0
-        while text := self.stream.readline(LINE_BYTES_MAX + 1):
-            number += 1
-            position += len(text)
-            if len(text) <= LINE_BYTES_MAX or text.endswith(b"\n"):
-                yield Line(number, text, position)
-                continue
-            while rest := self.stream.readline(LINE_BYTES_MAX):
-                position += len(rest)
-                if rest.endswith(b"\n"):
-                    break
-            yield Line(number, None, position)
-
-
-@contextmanager
-def source(name: str) -> Iterator[Source]:
-    """Open a file, or standard input where *name* is `-`."""
-    if name == "-":
-        yield Source(streams.standard_input(), "standard input", None)
-        return
-    path = Path(name)
-    if path.is_dir() or not os.access(path, os.R_OK):
-        raise typer.BadParameter(f"{name}: no file that can be read")
-    with path.open("rb") as stream:
-        yield Source(stream, name, path.stat().st_size if path.is_file() else None)
+    def progress(self) -> str:
+        """Say how far it is, and how to go on."""
+        if not self.last:
+            return "no line is dealt with"
+        return (
+            f"lines 1 to {self.last:,} are dealt with; go on from line {self.last + 1:,}, or file "
+            "the same file again: an event with an event_id is not filed twice"
+        )
 
 
 async def file_lines(
-    given: Settings, lines: Source, refusals: Refusals, *, chunk: int, quiet: bool
+    given: Settings,
+    events: EventFile,
+    refusals: RefusedLines,
+    *,
+    chunk: int,
+    quiet: bool,
+    interruption: Interruption,
 ) -> Tally:
     """File every good line, *chunk* events per transaction, in the order of the file.
 
     Raises:
-        JukinetError: What concerns all lines (no database, a missing key); says up to which
-            line the events are filed.
+        JukinetError: What concerns all lines (no database, a file in another form); says up to
+            which line the events are filed.
     """
     from jukinet_mq.room import open_room
 
     tally = Tally()
     started = time.perf_counter()
-    with _progress(lines, quiet=quiet) as show:
-        async with open_room(given, Tier.MUNICIPALITY) as room:
-            for part, position in _chunks(lines, refusals, tally, size=chunk):
-                await _file_chunk(room, part, refusals, tally)
-                show.move(position, tally)
+    chunks = events.chunks(chunk)
+    try:
+        with _progress(events, quiet=quiet) as show, suppress(InterruptedWaitError):
+            async with open_room(given, Tier.MUNICIPALITY) as room:
+                filer = _Filer(room, refusals, tally)
+                while lines := interruption.wait(lambda: next(chunks, [])):
+                    await filer.file(lines)
+                    show.move(events.position(), tally)
+    except JukinetError as error:
+        raise type(error)(f"{error} ({tally.progress()})", **error.facts) from error
     tally.seconds = time.perf_counter() - started
     return tally
 
 
-def _chunks(
-    lines: Source, refusals: Refusals, tally: Tally, *, size: int
-) -> Iterator[tuple[list[Numbered], int]]:
-    part: list[Numbered] = []
-    position = 0
-    for line in lines.lines():
-        tally.lines, position = line.number, line.position
+@dataclass(slots=True)
+class _Filer:
+    """Files lines, and lists those that are refused in their order.
+
+    Attributes:
+        refused: Of the lines in hand, with why.
+    """
+
+    room: Room
+    refusals: RefusedLines
+    tally: Tally
+    refused: dict[int, JukinetError] = field(default_factory=dict)
+
+    async def file(self, lines: Sequence[Line]) -> None:
+        """File lines in one transaction; where that is refused, without the ones at fault.
+
+        What is wrong by itself is found at once. What only the database knows, such as an id
+        used twice, is found by filing one by one, which is slow and rare.
+        """
+        self.tally.lines += len(lines)
+        part = list(self._events(lines))
+        if not await self._is_filed(part):
+            good = [one for one in part if self._is_acceptable(one)]
+            if len(good) == len(part) or not await self._is_filed(good):
+                for one in good:
+                    await self._file_alone(one)
+        self._settle(lines[-1].number)
+
+    def _events(self, lines: Sequence[Line]) -> Iterator[Numbered]:
+        for line in lines:
+            try:
+                yield Numbered(line.number, _event(line))
+            except RejectedError as error:
+                self.refused[line.number] = error
+
+    def _is_acceptable(self, one: Numbered) -> bool:
+        at = self.room.database.clock()
         try:
-            part.append(Numbered(line.number, _event(line)))
-        except RejectedError as error:
-            _refuse(line.number, error, refusals, tally)
-        if len(part) == size:
-            yield part, position
-            part = []
-    if part or position:
-        yield part, position
+            check_event(one.event, self.room.publisher, at=at)
+            check_signer(one.event, self.room.publisher, at=at)
+        except _OF_ONE_LINE as error:
+            self.refused[one.number] = error
+            return False
+        return True
+
+    async def _is_filed(self, part: Sequence[Numbered]) -> bool:
+        try:
+            await _file(self.room, part, self.tally)
+        except _OF_ONE_LINE:
+            return False
+        return True
+
+    async def _file_alone(self, one: Numbered) -> None:
+        try:
+            await _file(self.room, [one], self.tally)
+        except _OF_ONE_LINE as error:
+            self.refused[one.number] = error
+        self._settle(one.number)
+
+    def _settle(self, last: int) -> None:
+        """Note that all lines up to *last* are dealt with."""
+        for number in sorted(n for n in self.refused if n <= last):
+            error = self.refused.pop(number)
+            self.refusals.add(number, error)
+            self.tally.count_refusal(error)
+        self.tally.last = last
+        self.refusals.counts = True
 
 
 def _event(line: Line) -> Event:
-    if line.text is None:
+    if not line.whole:
         raise MalformedBodyError(
             f"the line has more than {LINE_BYTES_MAX} bytes; put one event on each line"
         )
-    text = line.text.strip()
-    if not text:
-        raise MalformedBodyError("the line is blank; put one event on each line")
-    return read_event(text)
-
-
-async def _file_chunk(room: Room, part: list[Numbered], refusals: Refusals, tally: Tally) -> None:
-    """File a chunk in one transaction; where that is refused, without the ones at fault.
-
-    What is wrong by itself is found at once. What only the database knows, such as an id used
-    twice, is found by filing one by one, which is slow and rare.
-    """
-    if not part or await _filed(room, part, tally):
-        return
-    good = []
-    for one in part:
-        try:
-            check_event(one.event, room.publisher, at=room.database.clock())
-            good.append(one)
-        except RejectedError as error:
-            _refuse(one.number, error, refusals, tally)
-    if len(good) < len(part) and await _filed(room, good, tally):
-        return
-    for one in good:
-        try:
-            await _file(room, [one], tally)
-        except RejectedError as error:
-            _refuse(one.number, error, refusals, tally)
-
-
-async def _filed(room: Room, part: Sequence[Numbered], tally: Tally) -> bool:
-    try:
-        await _file(room, part, tally)
-    except RejectedError:
-        return False
-    return True
+    return read_event(line.text)
 
 
 async def _file(room: Room, part: Sequence[Numbered], tally: Tally) -> None:
-    try:
-        async with room.database.transaction() as tx:
-            outcomes = await file_events(tx, room.publisher, [one.event for one in part])
-    except RejectedError:
-        raise
-    except JukinetError as error:
-        before = part[0].number - 1
-        raise type(error)(
-            f"{error} (lines 1 to {before:,} are dealt with; go on from line {before + 1:,})"
-        ) from error
+    if not part:
+        return
+    async with room.database.transaction() as tx:
+        outcomes = await file_events(tx, room.publisher, [one.event for one in part])
     tally.count(outcomes)
-
-
-def _refuse(number: int, error: RejectedError, refusals: Refusals, tally: Tally) -> None:
-    tally.refused += 1
-    refusals.add(number, error)
 
 
 class _Silent:
@@ -257,14 +238,14 @@ class _Bar:
         self.progress.update(self.task, completed=position, said=said)  # type: ignore[arg-type]
 
 
-def _progress(lines: Source, *, quiet: bool) -> AbstractContextManager[_Bar | _Silent]:
+def _progress(events: EventFile, *, quiet: bool) -> AbstractContextManager[_Bar | _Silent]:
     if quiet or not sys.stderr.isatty():
         return nullcontext(_Silent())
-    return _shown(lines)
+    return _shown(events)
 
 
 @contextmanager
-def _shown(lines: Source) -> Iterator[_Bar]:
+def _shown(events: EventFile) -> Iterator[_Bar]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from jukinet_mq.cli import terminal
@@ -276,4 +257,4 @@ def _shown(lines: Source) -> Iterator[_Bar]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=terminal.console(stderr=True), transient=True) as progress:
-        yield _Bar(progress, progress.add_task(lines.name, total=lines.size, said=""))
+        yield _Bar(progress, progress.add_task(events.title, total=events.size, said=""))

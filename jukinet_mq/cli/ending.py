@@ -37,7 +37,9 @@ EXIT_CODES: Final[dict[int, str]] = {
     "goes on from where it ended.",
     76: "Not trusted: a certificate, a key or an envelope.",
     78: "The installation or its settings are wrong; a person must change something.",
-    INTERRUPTED: "Interrupted with Ctrl-C.",
+    129: "An import was ended by SIGHUP; it says which lines are dealt with.",
+    INTERRUPTED: "Interrupted with Ctrl-C; an import says which lines are dealt with.",
+    143: "An import was ended by SIGTERM; it says which lines are dealt with.",
 }
 """Every exit code of every command. Errors carry theirs; the others are ours."""
 

@@ -7,13 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 import typer
 
-from jukinet_mq.cli import fields, streams, terminal
-from jukinet_mq.errors import UnknownNodeError
+from jukinet_mq import strict_json
+from jukinet_mq.cli import fields, terminal
+from jukinet_mq.cli.event_files import event_file
+from jukinet_mq.cli.event_forms import check_encoding
+from jukinet_mq.errors import MalformedBodyError, UnknownNodeError
 from jukinet_mq.messages import ChangeReason
-from jukinet_mq.producers.events import Filed, IdentityUpdateFiled, MoveFiled
+from jukinet_mq.producers.events import (
+    EVENT_SIZE_MAX,
+    Filed,
+    IdentityUpdateFiled,
+    MoveFiled,
+)
 
 SYNTHETIC_TRIES: Final = 2_000
 SYNTHETIC_ROOM: Final = 1_000
@@ -33,6 +40,7 @@ def content_of(
 
     Raises:
         typer.BadParameter: What was given does not go together, or cannot be read.
+        RejectedError: The file is in another form, or not JSON that has one meaning.
     """
     known = fields.options_of(model)
     said = {name: value for name, value in given.items() if value is not None}
@@ -80,15 +88,13 @@ def _made_up(
 
 
 def _read(file: Path) -> dict[str, Any]:
+    with event_file(str(file)) as opened:
+        text = opened.read_whole(EVENT_SIZE_MAX)
+    check_encoding([text], name=opened.title)
     try:
-        text = streams.standard_input().read() if str(file) == "-" else file.read_bytes()
-        content = orjson.loads(text)
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(
-            f"{file}: no JSON in UTF-8 ({error.msg}, line {error.lineno})"
-        ) from None
+        content = strict_json.read(text)
+    except ValueError as error:
+        raise MalformedBodyError(f"{file}: {error}") from None
     if not isinstance(content, dict):
         raise typer.BadParameter(
             f"{file}: expected one JSON object; many events go to `inject FILE`"

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from itertools import pairwise
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-import orjson
 import typer
 from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
+from jukinet_mq import strict_json
 from jukinet_mq.cli import codes, names
-from jukinet_mq.errors import InvariantError
+from jukinet_mq.cli.event_files import event_file
+from jukinet_mq.errors import InvariantError, UnreadableInputError
 from jukinet_mq.messages import RegisterDate
 
 FLATTENED: Final = frozenset({"update", "persons"})
@@ -213,16 +213,16 @@ def read_json(text: str) -> Any:
     """Read JSON, or the JSON of a file (`@FILE`).
 
     Raises:
-        ValueError: Neither.
+        typer.BadParameter: The file cannot be opened.
+        ValueError: It is not JSON, or JSON that two readers could read as two things.
     """
+    if not text.startswith("@"):
+        return strict_json.read(text.encode())
     try:
-        if text.startswith("@"):
-            return orjson.loads(Path(text[1:]).read_bytes())
-        return orjson.loads(text)
-    except OSError as error:
-        raise ValueError(f"{text[1:]}: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"no JSON: {error.msg} at line {error.lineno}") from None
+        with event_file(text[1:]) as file:
+            return strict_json.read(file.read_whole(strict_json.SIZE_MAX))
+    except UnreadableInputError as error:
+        raise ValueError(str(error)) from None
 
 
 def read_register_date(text: str) -> dict[str, str]:

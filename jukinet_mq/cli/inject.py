@@ -13,13 +13,14 @@ from jukinet_mq.cli.ending import work_is_done
 
 if TYPE_CHECKING:
     from jukinet_mq.cli.bulk import Tally
+    from jukinet_mq.cli.interruption import Interruption
 
 HELP = """
 File business events at municipalities. The broker is not needed: they are safe in the outbox.
 
 One event by options, from a JSON file or made up; or many from a file with one JSON object per
-line (or - for standard input). Of many, the good ones go through; the refused ones are listed
-by line number and reason in FILE.errors.ndjson.
+line (or - for standard input), also compressed with gzip. Of many, the good ones go through;
+the refused ones are listed by line number and reason in FILE.errors.ndjson.
 
     $ jukinet inject move --synthetic
     $ jukinet inject identity-update --reason birth --help
@@ -28,6 +29,8 @@ by line number and reason in FILE.errors.ndjson.
 """
 
 BULK: Final = "bulk"
+EVENTS: Final = frozenset({"identity-update", "move", "card-move"})
+"""Names that a file may have too; `./move` is the file."""
 _HELP_FLAGS: Final = frozenset({"-h", "--help"})
 
 
@@ -59,10 +62,10 @@ class _InjectGroup(TyperGroup):
 
 def _is_bulk(args: list[str]) -> bool:
     """Say whether the first word is no event's name but a file, - or an option of `bulk`."""
-    if not args or args[0] in _HELP_FLAGS:
+    if not args or args[0] in _HELP_FLAGS | EVENTS:
         return False
     first = args[0]
-    return first.startswith("-") or "/" in first or "." in first or Path(first).is_file()
+    return first.startswith("-") or "/" in first or "." in first or Path(first).exists()
 
 
 app = typer.Typer(
@@ -86,7 +89,12 @@ def bulk(
     *,
     errors: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Where refused lines are listed.", dir_okay=False),
+        typer.Option(
+            metavar="PATH",
+            help="Where refused lines are listed; a list that is there is replaced at the end. "
+            "Default: FILE.errors.ndjson, or in the working directory if it cannot be there.",
+            dir_okay=False,
+        ),
     ] = None,
     chunk: Annotated[
         int, typer.Option(min=1, max=5_000, help="Events per transaction.", hidden=True)
@@ -95,28 +103,41 @@ def bulk(
 ) -> None:
     """File the events of a file; `jukinet inject FILE` means this too.
 
-    Exit code 65 when lines were refused. The error file holds line numbers, reasons and texts,
-    never what the lines said. After an interruption, filing the same file again files nothing
-    twice where its events have an event_id.
+    The file may be compressed with gzip. Exit code 65 when lines were refused; 78 or 76 when only
+    keys were missing for them. Their list holds line numbers, reasons and texts, never what the
+    lines said. SIGINT, SIGTERM and SIGHUP end it after the transaction in hand, and it says which
+    lines are dealt with. Filing the same file again files nothing twice where its events have an
+    event_id.
     """
-    from jukinet_mq.cli import bulk as bulk_filing
+    from jukinet_mq.cli.bulk import file_lines
+    from jukinet_mq.cli.event_files import event_file
+    from jukinet_mq.cli.interruption import Interruption
+    from jukinet_mq.cli.refused_lines import refused_lines
 
     given = running.settings()
-    listed = errors or Path(f"{'stdin' if file == '-' else file}.errors.ndjson")
-    with bulk_filing.source(file) as lines, bulk_filing.Refusals(listed) as refusals:
+    with (
+        event_file(file) as events,
+        Interruption() as interruption,
+        refused_lines(errors, events) as refusals,
+    ):
         tally = running.run_fast(
-            bulk_filing.file_lines(given, lines, refusals, chunk=chunk, quiet=as_json)
+            file_lines(
+                given, events, refusals, chunk=chunk, quiet=as_json, interruption=interruption
+            )
         )
-    work_is_done(65 if tally.refused else 0)
-    _report(tally, listed, as_json=as_json)
-    if tally.refused:
-        raise typer.Exit(65)
+    code = interruption.exit_code or tally.exit_code
+    work_is_done(code)
+    _report(tally, refusals.path, interruption, as_json=as_json)
+    raise typer.Exit(code)
 
 
-def _report(tally: Tally, listed: Path, *, as_json: bool) -> None:
+def _report(tally: Tally, listed: Path, interruption: Interruption, *, as_json: bool) -> None:
+    signal = interruption.signal
     if as_json:
         terminal.print_json(
             {
+                "interrupted": None if signal is None else signal.name,
+                "last_line": tally.last,
                 "lines": tally.lines,
                 "filed": tally.filed,
                 "waiting": tally.waiting,
@@ -139,3 +160,5 @@ def _report(tally: Tally, listed: Path, *, as_json: bool) -> None:
         terminal.say(f"[yellow]…[/] {tally.waiting:,} wait for a certificate that is asked for")
     if tally.refused:
         terminal.say(f"[red]✗[/] {tally.refused:,} refused: see {terminal.escape(listed)}")
+    if signal is not None:
+        typer.echo(f"jukinet: ended by {signal.name}: {tally.progress()}", err=True)

@@ -34,10 +34,11 @@ _ON_ERRORS: Final = """\
 An error is one line on standard error: `jukinet: TEXT [REASON]`; with `--json` it is the object
 `{"error": REASON, "text": TEXT}`. [Every reason](reasons.md) is listed with its exit code."""
 _ON_OUTPUT: Final = """\
-The code says what became of the work. When the work is done and its output cannot be written (a full disk, a closed
-stream, a reader that has gone), a command that has changed something exits as if all had been written; one that only
-shows something exits 1. What becomes of standard error never changes a code. Characters that the encoding of the
-environment lacks are written as `?`, in JSON as `\\uXXXX`."""
+The code says what became of the work. When the work is done and its output cannot be written (a
+full disk, a closed stream, a reader that has gone), a command that has changed something exits as
+if all had been written; one that only shows something exits 1. What becomes of standard error
+never changes a code. Characters that the encoding of the environment lacks are written as `?`, in
+JSON as `\\uXXXX`."""
 _ON_REASONS: Final = """\
 A reason is stable and public: receipts, logs, metrics and error lines say it. Each one has a
 runbook."""

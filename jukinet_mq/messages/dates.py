@@ -11,7 +11,7 @@ from jukinet_mq.errors import RejectedError
 from jukinet_mq.messages.body import Record, refused_by
 from jukinet_mq.messages.fields import PLAIN_TEXT, text_schema
 from jukinet_mq.text import DateKind, PartialDate
-from jukinet_mq.text.dates import DATE_TEXT_GRAPHEMES_MAX
+from jukinet_mq.text.dates import DATE_TEXT_GRAPHEMES_MAX, YEAR_PATTERN
 
 _Words = Annotated[str, text_schema(DATE_TEXT_GRAPHEMES_MAX, f"One line. {PLAIN_TEXT}")]
 
@@ -20,9 +20,9 @@ def _date_rules(schema: dict[str, Any]) -> None:
     """Say in JSON Schema which parts each kind of date has."""
     absent = {"type": "null"}
     forms = {
-        DateKind.EXACT: r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
-        DateKind.MONTH: r"^[0-9]{4}-(0[1-9]|1[0-2])$",
-        DateKind.YEAR: r"^[0-9]{4}$",
+        DateKind.EXACT: rf"^{YEAR_PATTERN}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        DateKind.MONTH: rf"^{YEAR_PATTERN}-(0[1-9]|1[0-2])$",
+        DateKind.YEAR: rf"^{YEAR_PATTERN}$",
     }
     rules: list[dict[str, Any]] = []
     for kind in DateKind:
@@ -51,7 +51,7 @@ class RegisterDate(Record):
     kind: DateKind
     """How much is known."""
     value: Annotated[str, Field(max_length=10)] | None = None
-    """exact: YYYY-MM-DD, month: YYYY-MM, year: YYYY (Gregorian); else missing."""
+    """exact: YYYY-MM-DD, month: YYYY-MM, year: YYYY (Gregorian, 1800 to 2199); else missing."""
     text: _Words | None = None
     """The register's words (令和元年頃, 年月日不詳): always with text, never with exact."""
 

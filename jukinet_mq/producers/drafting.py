@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from jukinet_mq.clock import today_in_japan
+from jukinet_mq.clock import SKEW_MAX, latest_today_in_japan, today_in_japan
 from jukinet_mq.errors import CertificateMismatchError, ImpossibleDateError
 from jukinet_mq.messages import (
     Body,
@@ -47,15 +47,15 @@ def time_of(event: Filed, at: datetime) -> datetime:
     """Return the instant that orders the event's updates, in UTC.
 
     Raises:
-        ImpossibleDateError: It lies after *at*: an update dated ahead would win over every
-            later one of the same resident.
+        ImpossibleDateError: It lies further after *at* than keepers believe: an update dated
+            ahead would win over every later one of the same resident.
     """
     if event.occurred_at is None:
         return at
-    if event.occurred_at > at:
+    if event.occurred_at > at + SKEW_MAX:
         raise ImpossibleDateError(
-            "occurred_at: lies in the future; leave it out for what happens now, and check "
-            "this machine's clock",
+            f"occurred_at: lies more than {SKEW_MAX.total_seconds():.0f} s ahead of this machine's "
+            "clock; leave it out for what happens now, and check both clocks",
             field="occurred_at",
         )
     return event.occurred_at.astimezone(UTC)
@@ -248,14 +248,17 @@ def _above(event: Filed, directory: Directory) -> NodeCode:
 
 
 def _noticed(filed_on: date, at: datetime) -> date:
-    """The day of the notice is today; a filing of tomorrow is refused by its own name."""
-    today = today_in_japan(at)
-    if filed_on > today:
+    """The day of the notice is today, or that of a filing by a clock that is a little ahead.
+
+    A filing of tomorrow is refused by its own name.
+    """
+    latest = latest_today_in_japan(at)
+    if filed_on > latest:
         raise ImpossibleDateError(
-            f"filed_on: lies after {today}, in the future; expected that day or earlier",
+            f"filed_on: lies after {latest}, in the future; expected that day or earlier",
             field="filed_on",
         )
-    return today
+    return max(filed_on, today_in_japan(at))
 
 
 def _plain(person: Person) -> Person:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import assert_never
 
-from jukinet_mq.clock import today_in_japan
+from jukinet_mq.clock import latest_today_in_japan
 from jukinet_mq.errors import (
     CardPrivilegeLostError,
     CertificateMismatchError,
@@ -102,7 +102,7 @@ def check_card_move_in(event: CardMoveInFiled, at: datetime) -> None:
         ImpossibleDateError: The move or the filing lies ahead.
         CardPrivilegeLostError: Too late after moving in, or after the planned day if it is said.
     """
-    today = today_in_japan(at)
+    today = latest_today_in_japan(at)
     require_not_ahead(event.moved_in_on, today=today, field="moved_in_on")
     require_not_ahead(event.filed_on, today=today, field="filed_on")
     require_in_time(event, event.planned_on)

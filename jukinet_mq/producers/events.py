@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
+from jukinet_mq import strict_json
 from jukinet_mq.envelope import SIZE_MAX
 from jukinet_mq.errors import MalformedBodyError, RejectedError
 from jukinet_mq.messages.parsing import refusal
@@ -54,7 +55,8 @@ def read_event(content: bytes | str | Mapping[str, Any]) -> Event:
     """Return the event that a JSON text, or a mapping of the same shape, holds.
 
     Raises:
-        MalformedBodyError: No such event, or a field that is wrong; names the fields.
+        MalformedBodyError: No such event, a field that is wrong, or JSON that two readers could
+            read as two things; names the fields.
         CheckDigitError: A code does not have its check digit.
         UnacceptableTextError: A text holds what may not stand in it.
         ImpossibleDateError: A date that no calendar has, or dates in the wrong order.
@@ -62,22 +64,23 @@ def read_event(content: bytes | str | Mapping[str, Any]) -> Event:
         WardIsNotANodeError: The filing's place is a ward.
         SameMunicipalityError: A move that ends where it began.
     """
-    data = content if isinstance(content, bytes | str) else _text_of(content)
-    if len(data) > EVENT_SIZE_MAX:
-        raise MalformedBodyError(
-            f"the event has {len(data)} bytes; the limit is {EVENT_SIZE_MAX}; file fewer persons"
-        )
     try:
+        data = _text_of(content)
+        strict_json.read(data, size_max=EVENT_SIZE_MAX)
         event = ADAPTER.validate_json(data)
     except ValidationError as error:
         raise _refused(error.errors(include_url=False)) from None
+    except ValueError as error:
+        raise MalformedBodyError(f"the event cannot be read: {error}") from None
     event.check_places(directory())
     return event
 
 
-def _text_of(content: Mapping[str, Any]) -> bytes:
+def _text_of(content: bytes | str | Mapping[str, Any]) -> bytes:
+    if isinstance(content, bytes):
+        return content
     try:
-        return orjson.dumps(content)
+        return content.encode() if isinstance(content, str) else orjson.dumps(content)
     except TypeError as error:
         raise MalformedBodyError(
             f"the event cannot be written as JSON in UTF-8 ({error}); give text, numbers, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import UTC, date
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
@@ -20,12 +20,13 @@ from jukinet_mq.messages.fields import (
     Id,
     IndividualNumber,
     Persons,
+    in_utc,
     require_distinct,
 )
 from jukinet_mq.messages.rules import area_node, require_area, require_move
 from jukinet_mq.nodes import Directory, Node, NodeCode, Tier
 
-Occurrence = Annotated[AwareDatetime, AfterValidator(lambda instant: instant.astimezone(UTC))]
+Occurrence = Annotated[AwareDatetime, AfterValidator(in_utc)]
 """RFC 3339 with any offset, kept in UTC: counters keep Japan's time."""
 
 
@@ -37,7 +38,8 @@ class Filed(Record, ABC):
     nothing; a client that may repeat itself gives its own UUIDv7."""
     occurred_at: Occurrence | None = None
     """When it happened at the counter; the instant of publishing when missing. Orders a
-    resident's updates."""
+    resident's updates. At most 10 minutes ahead of this machine's clock, and not before the
+    node's key began."""
     municipality: AreaCode
     """Code of the municipality where it was filed; in a designated city the city's."""
 

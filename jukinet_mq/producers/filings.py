@@ -14,11 +14,11 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from jukinet_mq.clock import today_in_japan
+from jukinet_mq.clock import latest_today_in_japan
 from jukinet_mq.errors import EventReusedError, RejectedError
 from jukinet_mq.messages import RequestReason
 from jukinet_mq.nodes import directory
-from jukinet_mq.producers.drafting import drafts_of, request_of
+from jukinet_mq.producers.drafting import drafts_of, request_of, time_of
 from jukinet_mq.producers.effects import (
     Effects,
     already_used,
@@ -73,7 +73,7 @@ def check_event(event: Event, publisher: Publisher, *, at: datetime) -> None:
     Raises:
         RejectedError: Names what is wrong and where; `facts["event_id"]` names the event.
     """
-    today = today_in_japan(at)
+    today = latest_today_in_japan(at)
     with _naming(event):
         event.check_places(directory())
         if isinstance(event, CardMoveInFiled):
@@ -83,6 +83,17 @@ def check_event(event: Event, publisher: Publisher, *, at: datetime) -> None:
             drafts = drafts_of(event, directory(), at)
         for draft in drafts:
             publisher.check(draft, today=today)
+
+
+def check_signer(event: Event, publisher: Publisher, *, at: datetime) -> None:
+    """Refuse an event whose municipality has no key to sign it with.
+
+    Raises:
+        ImpossibleDateError: It happened before the municipality's first key began.
+        MissingKeyError: The municipality has no private key here.
+    """
+    with _naming(event):
+        publisher.check_signer(event.node, time_of(event, at))
 
 
 async def file_events(
@@ -187,7 +198,9 @@ async def _publish(
         await publisher.publish(tx, [draft for e in effects for draft in e.drafts])
     except RejectedError:
         for event in events:
-            check_event(event, publisher, at=tx.at)  # raises, and names the one that it was
+            # Raises, and names the one that it was.
+            check_event(event, publisher, at=tx.at)
+            check_signer(event, publisher, at=tx.at)
         raise
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from jukinet_mq.clock import today_in_japan
+from jukinet_mq.clock import latest_today_in_japan
 from jukinet_mq.envelope import SIZE_MAX, Header, SignedEnvelope, encode
 from jukinet_mq.errors import OversizedEnvelopeError, WrongPlaceError
 from jukinet_mq.messages import Body, Kind, kind_of, may_travel, readers_of
@@ -91,19 +91,28 @@ class Publisher:
             )
         draft.body.check_dates(today=today)
 
+    def check_signer(self, sender: NodeCode, time: datetime) -> None:
+        """Refuse what *sender* could not sign, dated *time*.
+
+        Raises:
+            ImpossibleDateError: None of its keys may sign for that instant.
+            MissingKeyError: No private key for *sender*.
+        """
+        self._signing_key(sender, time)
+
     async def publish(self, tx: Transaction, drafts: Sequence[Draft]) -> list[SignedEnvelope]:
         """Put *drafts* into the outbox, all or nothing; they are out when *tx* commits.
 
         The drafts are numbered in the order given. The broker is not needed.
 
         Raises:
-            RejectedError: As `check`, or larger than 256 KiB.
-            MissingKeyError: No private key for a sender.
+            RejectedError: As `check` and `check_signer`, or larger than 256 KiB.
+            MissingKeyError: As `check_signer`.
             UnknownKeyError: A reader has no valid sealing key enrolled.
         """
         if not drafts:
             return []
-        today = today_in_japan(tx.at)
+        today = latest_today_in_japan(tx.at)
         for draft in drafts:
             self.check(draft, today=today)
         given = await outbox.give_sequences(

@@ -20,7 +20,7 @@ KANJI: Final = (
 )
 VARIATION_SELECTORS: Final = r"\ufe00-\ufe0f\U000e0100-\U000e01ef"
 _ASCII_AND_FULL_WIDTH: Final = r" -~\u2010-\u2015\u2212\uff01-\uff5e"
-_KANA_AND_SIGNS: Final = r"\u3000-\u303f\u3041-\u3096\u3099-\u30ff\u31f0-\u31ff"
+_KANA_AND_SIGNS: Final = r"\u3000-\u3012\u3014-\u303d\u303f\u3041-\u3096\u309b-\u30ff\u31f0-\u31ff"
 
 _SELECTOR: Final = re.compile(rf"[{VARIATION_SELECTORS}\u180b-\u180d\u180f]")
 _SELECTORS_OF_KANJI: Final = re.compile(f"[{VARIATION_SELECTORS}]")
@@ -29,6 +29,11 @@ _BIDI: Final = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # Letters and marks by category, but drawn as nothing.
 _BLANK: Final = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
 _BYTE_ORDER_MARK: Final = "\ufeff"
+# The replacement and object replacement characters, the geta mark and the variation indicator:
+# what programs and people write for a character that they could not.
+_PLACEHOLDER: Final = re.compile(r"[\ufffc\ufffd\u3013\u303e]")
+_DESCRIPTION: Final = re.compile(r"[\u2ff0-\u2fff\u31ef]")
+_RADICAL: Final = re.compile(r"[\u2e80-\u2fdf\u31c0-\u31ee]")
 
 _FORBIDDEN_CATEGORIES: Final = {
     "Cc": "a control character",
@@ -70,14 +75,16 @@ def first_offence(value: str) -> Offence | None:
     """Return the first character of *value* that may stand in no text, or None."""
     if _HARMLESS.fullmatch(value):
         return None
-    for offset, character in enumerate(value):
-        why = _objection(character, before=value[offset - 1] if offset else "")
+    for offset in range(len(value)):
+        why = objection(value, offset)
         if why is not None:
             return Offence(offset, why)
     return None
 
 
-def _objection(character: str, *, before: str) -> str | None:
+def objection(value: str, offset: int) -> str | None:
+    """Return why the character at *offset* may stand in no text, to follow "is"; None if it may."""
+    character, before = value[offset], value[offset - 1] if offset else ""
     if _SELECTOR.match(character):
         after_kanji = _SELECTORS_OF_KANJI.match(character) and _KANJI_BASE.match(before)
         return None if after_kanji else "a variation selector without a kanji before it"
@@ -87,7 +94,35 @@ def _objection(character: str, *, before: str) -> str | None:
         return "a control of the writing direction"
     if _BLANK.match(character):
         return "an invisible character"
-    return _FORBIDDEN_CATEGORIES.get(unicodedata2.category(character))
+    return (
+        _FORBIDDEN_CATEGORIES.get(unicodedata2.category(character))
+        or _substitution(character)
+        or _decomposition(character, before=before)
+    )
+
+
+def _substitution(character: str) -> str | None:
+    """Say what stands there in the place of a character of the register."""
+    if _PLACEHOLDER.match(character):
+        return "a placeholder for a character that was lost; take the text from its source again"
+    if _DESCRIPTION.match(character):
+        return "part of a description of a kanji; write the kanji itself"
+    if _RADICAL.match(character):
+        kanji = unicodedata2.normalize("NFKC", character)
+        return f"a radical or stroke, not a kanji; write {_name(kanji, unless=character)}"
+    return None
+
+
+def _decomposition(character: str, *, before: str) -> str | None:
+    """Say which one character Unicode has for two (NFC): two spellings would be two names."""
+    composed = unicodedata2.normalize("NFC", before + character)
+    if not before or len(composed) > 1:
+        return None
+    return f"separate from the character before it; write both as {_name(composed)}"
+
+
+def _name(character: str, *, unless: str = "") -> str:
+    return "the kanji itself" if character == unless else f"U+{ord(character):04X}"
 
 
 def search_key(value: str) -> str:

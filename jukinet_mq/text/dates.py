@@ -13,6 +13,13 @@ from jukinet_mq.text.fields import check_free_text
 
 DATE_TEXT_GRAPHEMES_MAX: Final = 100
 
+DAY_MIN: Final = date(1800, 1, 1)
+"""No register has an earlier day, not even of the birth of somebody long dead."""
+DAY_MAX: Final = date(2199, 12, 31)
+"""Later ones are mistyped, or mean "never", for which a field is left out."""
+YEAR_PATTERN: Final = "(1[89]|2[01])[0-9]{2}"
+"""The years from DAY_MIN to DAY_MAX, as published schemas say it."""
+
 _FORMS: Final = {
     "exact": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "YYYY-MM-DD"),
     "month": (re.compile(r"[0-9]{4}-[0-9]{2}"), "YYYY-MM"),
@@ -158,10 +165,17 @@ def _problem_of_value(kind: DateKind, value: str | None) -> str | None:
     if value is None or pattern.fullmatch(value) is None:
         return f"a date of kind {kind} needs a value of the form {form}"
     try:
-        date.fromisoformat(value + "YYYY-01-01"[len(value) :])
+        day = date.fromisoformat(value + "YYYY-01-01"[len(value) :])
     except ValueError:
         return (
             "no calendar has this date; if the register holds it so (a nominal date), "
             "use kind text with the register's words"
         )
-    return None
+    return problem_of_day(day)
+
+
+def problem_of_day(day: date) -> str | None:
+    """Say that *day* lies outside the days that a register can have; None if it does not."""
+    if DAY_MIN <= day <= DAY_MAX:
+        return None
+    return f"lies outside the days that a register can have; expected {DAY_MIN} to {DAY_MAX}"

@@ -9,7 +9,7 @@ from typing import Final
 import regex
 
 from jukinet_mq.errors import UnacceptableTextError
-from jukinet_mq.text.characters import KANJI, first_offence, sequence_of
+from jukinet_mq.text.characters import KANJI, first_offence, objection, sequence_of
 
 NAME_GRAPHEMES_MAX: Final = 100
 ADDRESS_GRAPHEMES_MAX: Final = 200
@@ -75,8 +75,9 @@ def check_free_text(value: str, *, field: str, graphemes_max: int) -> str:
 
     Raises:
         UnacceptableTextError: Blank, over *graphemes_max* grapheme clusters, or holding a
-            control, invisible, unassigned or private use character, a lone surrogate, or a
-            variation selector that does not follow a kanji.
+            control, invisible, unassigned or private use character, a lone surrogate, a
+            variation selector that does not follow a kanji, a placeholder, a radical, or a
+            character and its mark where Unicode has one character for both.
     """
     _refuse_too_long(value, field=field, graphemes_max=graphemes_max)
     offence = first_offence(value)
@@ -124,9 +125,9 @@ def _check_script(value: str, script: _Script, *, field: str) -> str:
     match = script.acceptable.match(value)
     end = match.end() if match else 0
     if end < len(value):
-        raise _unacceptable(
-            value, end, f"may not stand there; expected {script.expected}", field=field
-        )
+        why = objection(value, end)
+        said = f"is {why}" if why else f"may not stand there; expected {script.expected}"
+        raise _unacceptable(value, end, said, field=field)
     _refuse_blank(value, field=field)
     return value
 

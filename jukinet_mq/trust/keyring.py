@@ -17,7 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from jukinet_mq.errors import ConfigurationError, MissingKeyError, UnsafeKeyFileError
+from jukinet_mq.errors import (
+    ConfigurationError,
+    ImpossibleDateError,
+    MissingKeyError,
+    UnsafeKeyFileError,
+)
 from jukinet_mq.nodes import NodeCode
 from jukinet_mq.trust.sealing import SealingKey
 from jukinet_mq.trust.signing import SigningKey
@@ -57,14 +62,23 @@ class KeyRing:
 
         Raises:
             MissingKeyError: There is none in this directory.
+            ImpossibleDateError: There are some, and none had begun by *at*.
             UnsafeKeyFileError: Others than its owner can read the file.
         """
-        for valid_from, key in self._keys(node).signing:
+        signing = self._keys(node).signing
+        for valid_from, key in signing:
             if valid_from <= at:
                 return key
+        if signing:
+            raise ImpossibleDateError(
+                f"occurred_at: lies before {signing[-1][0]:%Y-%m-%dT%H:%M:%SZ}, when the first key "
+                f"of node {node} began; no key can sign for an earlier instant. Correct it, or "
+                "leave it out for what is dated at its filing.",
+                field="occurred_at",
+            )
         raise MissingKeyError(
-            f"node {node} has no signing key with a certificate that is valid at "
-            f"{at:%Y-%m-%dT%H:%M:%SZ} under {self._root}. Run `jukinet trust init`."
+            f"node {node} has no signing key with a certificate under {self._root}. Run "
+            "`jukinet trust init`."
         )
 
     def sealing_keys(self, node: NodeCode) -> Sequence[SealingKey]:

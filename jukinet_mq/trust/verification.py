@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from jukinet_mq import envelope
+from jukinet_mq.clock import SKEW_MAX
 from jukinet_mq.envelope import Delivery, Header, VerifiedEnvelope
 from jukinet_mq.errors import (
     ClockSkewError,
@@ -41,7 +41,6 @@ from jukinet_mq.trust.keys import EnrolledKey
 from jukinet_mq.trust.sealing import SealingKey
 from jukinet_mq.trust.store import TrustStore
 
-SKEW_MAX: Final = timedelta(minutes=10)
 OpeningKeys = Callable[[NodeCode], Sequence[SealingKey]]
 
 

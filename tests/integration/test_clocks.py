@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from jukinet_mq.cli import journey, status
+from jukinet_mq.clock import SKEW_MAX
 from jukinet_mq.consumers.overdue import chase
 from jukinet_mq.load.tally import tally
 from jukinet_mq.messages import ChangeReason, IdentityUpdate
@@ -15,7 +16,6 @@ from jukinet_mq.producers.filed import IdentityUpdateFiled
 from jukinet_mq.producers.filings import file_events
 from jukinet_mq.store import timeline
 from jukinet_mq.store.proof import read_books
-from jukinet_mq.trust.verification import SKEW_MAX
 from tests.fixtures import filing
 from tests.fixtures.bodies import update
 from tests.fixtures.country import CHIYODA, JLIS, TOKYO, Country

@@ -624,10 +624,10 @@ class TestWorkersRights:
 
     async def test_the_erasure_believes_the_servers_day(self, country: Country) -> None:
         """A certificate that is not due by the server's own clock stays, whatever a worker says."""
-        await file(country, move_out(planned_on=date(2999, 1, 1)))
+        await file(country, move_out(planned_on=date(2199, 1, 1)))
         await country.settle()
 
-        assert 0 == await erase(country, date(3000, 1, 1))
+        assert 0 == await erase(country, date(2199, 12, 31))
         assert [("held", False)] == await at(country, HELD)
 
     async def test_the_erasure_takes_certificates_only(self, country: Country) -> None:

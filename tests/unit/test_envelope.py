@@ -46,7 +46,7 @@ headers = st.builds(
     sender=codes,
     recipient=codes,
     sequence=st.integers(1, SEQUENCE_MAX),
-    time=st.datetimes(timezones=st.just(UTC)),
+    time=st.datetimes(timezones=st.just(UTC)).filter(lambda at: 1800 <= at.year < 2200),
     event_id=st.uuids(),
 )
 leaves = st.none() | st.booleans() | st.integers(-NUMBER_MAX, NUMBER_MAX) | st.text(max_size=20)

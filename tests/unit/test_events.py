@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from jukinet_mq.clock import today_in_japan
+from jukinet_mq.clock import SKEW_MAX, today_in_japan
 from jukinet_mq.consumers.handlers.municipality import Notice, place
 from jukinet_mq.errors import (
     CardPrivilegeLostError,
@@ -46,11 +47,12 @@ from jukinet_mq.producers.events import (
     MoveFiled,
     read_event,
 )
-from jukinet_mq.producers.filings import check_event
+from jukinet_mq.producers.filings import check_event, check_signer
 from jukinet_mq.producers.publisher import Draft, Publisher
 from jukinet_mq.store.certificates import FoundCertificate
 from jukinet_mq.store.relocation import MoveOut
-from jukinet_mq.trust import SigningKey, TrustStore
+from jukinet_mq.trust import SigningKey, TrustStore, pki
+from jukinet_mq.trust.keyring import KeyRing
 
 CHIYODA, SAPPORO = NodeCode("131016"), NodeCode("011002")
 TOKYO, HOKKAIDO = NodeCode("130001"), NodeCode("010006")
@@ -146,12 +148,18 @@ class TestReading:
     @pytest.mark.parametrize(
         ("content", "text"),
         [
-            (b'{"event": "move\xff"}', "body"),
-            (b"{", "body"),
+            (b'{"event": "move\xff"}', "not JSON"),
+            (b"{", "not JSON"),
+            (b'{"event": "move", "event": "move"}', "twice"),
+            (b'{"event": "move", "persons": [{"name": {"a": 1, "a": 2}}]}', "twice"),
+            (b'{"event": "move", "number": 1e400}', "number"),
+            (b'{"event": "move", "number": 9007199254740992}', "outside"),
+            (b'{"event": "move", "number": NaN}', "not JSON"),
+            (b'{"a":' * 40 + b"1" + b"}" * 40, "nested"),
             (b"[]", "body"),
             (b"{}", "identity-update, move, card-move-out, card-move-in"),
             (b'{"event": "removal"}', "identity-update, move, card-move-out, card-move-in"),
-            (b" " * (EVENT_SIZE_MAX + 1), "limit"),
+            (b" " * (EVENT_SIZE_MAX + 1), "at most"),
         ],
     )
     def test_what_is_no_event_is_refused(self, content: bytes, text: str) -> None:
@@ -274,11 +282,47 @@ class TestDrafting:
         for kind in EVENTS:
             check_event(kind.example(), PUBLISHER, at=NOW)
 
-    def test_event_of_the_future_is_refused(self) -> None:
+    @pytest.mark.parametrize("ahead", [timedelta(microseconds=1), SKEW_MAX])
+    @pytest.mark.parametrize("kind", EVENTS)
+    def test_counter_whose_clock_is_a_little_ahead_is_believed(
+        self, kind: type[Event], ahead: timedelta
+    ) -> None:
+        """What keepers believe of a sender's clock, a sender believes of its counters'."""
+        event = kind.example().model_copy(update={"occurred_at": NOW + ahead})
+        check_event(event, PUBLISHER, at=NOW)
+
+    @pytest.mark.parametrize("kind", EVENTS)
+    def test_event_of_the_future_is_refused(self, kind: type[Event]) -> None:
         """It would win over every later update of the same resident."""
-        event = MoveFiled.example().model_copy(update={"occurred_at": NOW + timedelta(seconds=1)})
+        later = NOW + SKEW_MAX + timedelta(microseconds=1)
+        event = kind.example().model_copy(update={"occurred_at": later})
         with pytest.raises(ImpossibleDateError, match="occurred_at"):
             check_event(event, PUBLISHER, at=NOW)
+
+    def test_filing_just_after_midnight_by_a_clock_ahead_is_believed(self) -> None:
+        """The day may have begun at the counter; the notice is then dated no earlier."""
+        before_midnight = datetime(2026, 3, 29, 14, 55, tzinfo=UTC)
+        event = MoveFiled.example()
+
+        check_event(event, PUBLISHER, at=before_midnight)
+        notice = drafts_of(event, directory(), before_midnight)[-1].body
+
+        assert isinstance(notice, MoveInNotice)
+        assert (event.filed_on, event.filed_on) == (notice.filed_on, notice.noticed_on)
+
+    def test_event_before_its_nodes_first_key_is_refused_by_its_name(self, tmp_path: Path) -> None:
+        """No key can sign for it; other events of the node are filed."""
+        pki.init(tmp_path, [directory().node(SAPPORO)], now=NOW)
+        publisher = Publisher(
+            directory(), trust=TrustStore, signing_key=KeyRing(tmp_path).signing_key
+        )
+        event = MoveFiled.example()
+        early = event.model_copy(update={"occurred_at": NOW - timedelta(days=400)})
+
+        check_signer(event, publisher, at=NOW)
+        with pytest.raises(ImpossibleDateError, match="occurred_at") as refused:
+            check_signer(early, publisher, at=NOW)
+        assert str(early.event_id) == refused.value.facts["event_id"]
 
     @pytest.mark.parametrize(
         ("event", "field"),

@@ -9,7 +9,7 @@ from typing import cast
 from uuid import UUID
 
 from jukinet_mq import telemetry
-from jukinet_mq.clock import today_in_japan
+from jukinet_mq.clock import latest_today_in_japan, today_in_japan
 from jukinet_mq.consumers.results import Done, Result, Workplace
 from jukinet_mq.errors import RejectedError
 from jukinet_mq.messages import MoveOutCertificate
@@ -135,7 +135,7 @@ class _Intake:
             at=self.at,
         )
         for draft in drafts:
-            self.publisher.check(draft, today=today_in_japan(self.at))
+            self.publisher.check(draft, today=latest_today_in_japan(self.at))
         return drafts
 
     def _replace(self, other: KnownCertificate) -> None:

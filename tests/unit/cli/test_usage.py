@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from jukinet_mq.cli import inject, inject_events
 from jukinet_mq.cli.root import app
 
 
@@ -52,3 +53,35 @@ def test_unclear_command_line_is_refused_with_what_to_say(
     assert 2 == result.exit_code, result.output
     assert said in " ".join(result.output.split())
     assert [] == list(tmp_path.iterdir())
+
+
+def test_names_of_events_are_those_of_the_commands() -> None:
+    """What is never taken for a file is exactly what `inject` files one event by."""
+    assert {command.name for command in inject_events.app.registered_commands} == inject.EVENTS
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--persons", '[{"a": 1, "a": 2}]', "twice"),
+        ("--persons", '[{"a": 1e400}]', "number"),
+        ("--persons", "[9007199254740992]", "outside"),
+        ("--persons", "[" * 40 + "]" * 40, "nested"),
+        ("--persons", "@missing.json", "missing.json: no file"),
+        ("--persons", "@.", "no file"),
+        ("--occurred-at", "0001-01-01T00:00:00+09:00", "1 or 9999"),
+        ("--occurred-at", "9999-12-31T23:59:59-01:00", "1 or 9999"),
+        ("--occurred-at", "2026-03-28T10:15:00", "offset"),
+        ("--occurred-at", "yesterday", "--occurred-at"),
+    ],
+)
+def test_value_that_cannot_be_read_is_refused_by_its_option(
+    option: str, value: str, said: str
+) -> None:
+    """JSON with two meanings, files that are none and instants out of range end in exit code 2."""
+    result = CliRunner().invoke(
+        app, ["inject", "move", option, value], env={"TERMINAL_WIDTH": "400"}
+    )
+
+    assert 2 == result.exit_code, result.output
+    assert said in " ".join(result.output.split())

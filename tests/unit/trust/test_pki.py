@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from jukinet_mq.errors import (
     ConfigurationError,
+    ImpossibleDateError,
     MissingKeyError,
     UnsafeKeyFileError,
     UntrustedSignerError,
@@ -192,8 +193,8 @@ def test_a_key_that_is_not_there_is_missing(root: Path, code: str) -> None:
 
 
 def test_a_certificate_that_has_not_begun_does_not_sign(root: Path) -> None:
-    """A clock that stands before the first certificate has no key to sign with."""
-    with pytest.raises(MissingKeyError, match="no signing key"):
+    """For an instant before the first certificate there is no key to sign with."""
+    with pytest.raises(ImpossibleDateError, match="began"):
         KeyRing(root).signing_key(CHIYODA, NOW - timedelta(days=1))
 
 
