@@ -45,9 +45,8 @@ class RefusedLines:
         self._refused = 0
         self._temporary: Path | None = None
         if path.exists() and not path.is_file():
-            self._file: IO[bytes] = path.open(
-                "ab"
-            )  # a device or a pipe, or an error if a directory
+            # A device or a pipe; of a directory, an error.
+            self._file: IO[bytes] = path.open("ab")
             return
         if path.exists() and not os.access(path, os.W_OK):
             raise PermissionError(None, "the list that is there cannot be written")
@@ -99,8 +98,9 @@ class RefusedLines:
 
     def _unwritable(self, cause: OSError) -> NotNowError:
         return NotNowError(
-            f"{self.path}: {cause.strerror}: the list of refused lines cannot be written. Make "
-            "room and file the same file again."
+            f"{self.path}: {cause.strerror}: the list of refused lines cannot be written. The good "
+            "lines until then are filed. Make room and file the same file again: an event with an "
+            "event_id is not filed twice."
         )
 
 
