@@ -1,10 +1,10 @@
-"""The pool, its transactions, and the one place where asyncpg's errors become ours."""
+"""The pool and its transactions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,52 +15,13 @@ import asyncpg
 import asyncpg.pool
 
 from jukinet_mq.clock import Clock, utc_now
-from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError
+from jukinet_mq.errors import ConfigurationError
+from jukinet_mq.store.translation import UNAVAILABLE, connecting, translated
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
 
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-
-# What a database that is away, full, read-only or out of connections raises. None of it is an
-# envelope's fault.
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresIOError,
-)
-_MISCONFIGURED: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedFunctionError,
-)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn asyncpg's errors into ours."""
-    try:
-        yield
-    except _MISCONFIGURED as error:
-        raise ConfigurationError(
-            f"PostgreSQL refuses: {error}; check the URL and run `jukinet db upgrade`"
-        ) from error
-    except _AWAY as error:
-        raise DatabaseUnavailableError(
-            f"PostgreSQL does not answer as it should ({type(error).__name__}); nothing is lost, "
-            "work goes on when it is back"
-        ) from error
-
 
 @cache
 def sql(name: str) -> str:
@@ -74,7 +35,7 @@ def sql(name: str) -> str:
 
 async def connect(url: str) -> asyncpg.Connection:
     """Open one connection outside any pool (migrations, listening)."""
-    with translated():
+    with connecting():
         return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT.total_seconds())
 
 
@@ -136,7 +97,7 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
-        with translated():
+        with connecting():
             self._pool = await asyncpg.create_pool(
                 self.url,
                 min_size=0,
@@ -173,7 +134,7 @@ class Database:
         """
         if self._pool is None:
             raise ConfigurationError("the database is used before it was opened")
-        with translated():
+        with connecting():
             connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT.total_seconds())
         try:
             block = connection.transaction()
@@ -182,11 +143,11 @@ class Database:
             try:
                 yield Transaction(connection, self.clock())
             except BaseException:
-                with suppress(*_AWAY):
+                with suppress(*UNAVAILABLE):
                     await block.rollback()
                 raise
             with translated():
                 await block.commit()
         finally:
-            with suppress(*_AWAY):
+            with suppress(*UNAVAILABLE):
                 await self._pool.release(connection)
