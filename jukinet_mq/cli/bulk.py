@@ -213,8 +213,9 @@ def _event(line: Line) -> Event:
 async def _file(room: Room, part: Sequence[Numbered], tally: Tally) -> None:
     if not part:
         return
-    async with room.database.transaction() as tx:
-        outcomes = await file_events(tx, room.publisher, [one.event for one in part])
+    outcomes = await room.database.run(
+        lambda tx: file_events(tx, room.publisher, [one.event for one in part]), name="inject"
+    )
     tally.count(outcomes)
 
 

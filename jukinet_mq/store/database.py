@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 import asyncpg.pool
 
 from jukinet_mq.clock import Clock, utc_now
 from jukinet_mq.errors import ConfigurationError
+from jukinet_mq.store.repeating import repeated
 from jukinet_mq.store.translation import UNAVAILABLE, connecting, translated
+
+T = TypeVar("T")
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
 
+_SESSION: Final = {
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "standard_conforming_strings": "on",
+    "search_path": "public",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    # Plans of batches are simple; compiling them costs more than it saves.
+    "jit": "off",
+}
+"""What the statements rely on, whatever the server, database or role was set to. Time-outs are the
+client's. A read-only database stays so: that is a way to stop all work, and counts as an outage."""
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
 
 @cache
 def sql(name: str) -> str:
@@ -36,7 +58,9 @@ def sql(name: str) -> str:
 async def connect(url: str) -> asyncpg.Connection:
     """Open one connection outside any pool (migrations, listening)."""
     with connecting():
-        return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT.total_seconds())
+        return await asyncpg.connect(
+            url, timeout=CONNECT_TIMEOUT.total_seconds(), server_settings=_SESSION
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +131,7 @@ class Database:
                 max_inactive_connection_lifetime=60,
                 # No session state is ever set here, so there is none to undo: a round trip saved.
                 reset=_leave_as_is,
-                # Plans of batches are simple; compiling them costs more than it saves.
-                server_settings={"jit": "off"},
+                server_settings=_SESSION,
                 statement_cache_size=300,
             )
         return self
@@ -123,6 +146,22 @@ class Database:
                 await pool.close()
         except TimeoutError:
             pool.terminate()
+
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, name: str) -> T:
+        """Return what *work* returns in a transaction of its own.
+
+        If PostgreSQL rolls it back for others beside it, it is done again in a new one: *work* must
+        have no effects but those in its transaction. *name* is what the log calls it.
+
+        Raises:
+            DatabaseUnavailableError: As `transaction`.
+        """
+
+        async def once() -> T:
+            async with self.transaction() as tx:
+                return await work(tx)
+
+        return await repeated(once, name=name)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

@@ -39,7 +39,9 @@ COPIES = {
     "a number of twenty digits": [gap(99_999_999_999_999_999_999)],
     "NUL in a text": [gap(1, sender="13\x001016")],
     "half a surrogate pair": [gap(1, sender="\ud800")],
-    "a text too long for an index": [gap(1, sender="".join(map(chr, range(0x4E00, 0x4E00 + 9000))))],
+    "a text too long for an index": [
+        gap(1, sender="".join(map(chr, range(0x4E00, 0x4E00 + 9000))))
+    ],
     "one key twice": [gap(1), gap(1)],
 }
 SEEN = ("010006", "131016", "010006", "identity")
