@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -73,6 +73,21 @@ class Transaction:
 
     connection: Connection
     at: datetime
+    _late: dict[str, list[object]] = field(default_factory=dict, repr=False)
+
+    def at_its_end(self, name: str, values: Iterable[object]) -> None:
+        """Run the statement of `sql/<name>.sql` once, just before the commit, with all *values*.
+
+        For rows that must be locked last, and in one statement (ADR 28). In a savepoint that is
+        rolled back it is forgotten.
+        """
+        self._late.setdefault(name, []).extend(values)
+
+    async def finish(self) -> None:
+        """Run what was put off."""
+        for name, values in self._late.items():
+            if values:
+                await self.execute(name, values)
 
     async def fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         """Run the statement of `sql/<name>.sql` and return its rows."""
@@ -96,9 +111,12 @@ class Transaction:
         with translated():
             mark = self.connection.transaction()
             await mark.start()
+        before = {name: list(values) for name, values in self._late.items()}
         try:
             yield
         except BaseException:
+            self._late.clear()
+            self._late.update(before)
             with translated():
                 await mark.rollback()
             raise
@@ -180,7 +198,9 @@ class Database:
             with translated():
                 await block.start()
             try:
-                yield Transaction(connection, self.clock())
+                tx = Transaction(connection, self.clock())
+                yield tx
+                await tx.finish()
             except BaseException:
                 with suppress(*UNAVAILABLE):
                     await block.rollback()

@@ -19,7 +19,7 @@ _PAUSES: Final = tenacity.wait_random_exponential(0.02, max=1)
 async def repeated(work: Callable[[], Awaitable[T]], *, name: str) -> T:
     """Return what *work* returns; do it again when PostgreSQL has rolled it back.
 
-    All transactions take their locks in one order (ADR 27), so this is for what that cannot cover:
+    All transactions take their locks in one order (ADR 28), so this is for what that cannot cover:
     a migration under running workers, and what is not this program's. *work* must open its own
     transactions, and bear being repeated from its beginning.
 

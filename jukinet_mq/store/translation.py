@@ -110,7 +110,7 @@ def connecting() -> Iterator[None]:
             yield
     except DataRefusedError as error:
         raise ConfigurationError(
-            "the database's URL cannot be read, or names a setting that PostgreSQL refuses; expected "
+            "the database's URL cannot be read, or PostgreSQL refuses a setting in it; expected "
             "postgresql://LOGIN:PASSWORD@HOST:PORT/DATABASE"
         ) from error
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
 from jukinet_mq.services import DatabaseEndpoint
-from jukinet_mq.store.database import Database, connect
+from jukinet_mq.store.database import Connection, Database, connect
 from tests.fixtures.databases import DatabaseMaker
 
 ODD_SETTINGS = {
@@ -39,16 +37,16 @@ ODD_SETTINGS = {
 @pytest.fixture
 async def odd_database(
     database_maker: DatabaseMaker, empty_database: DatabaseEndpoint
-) -> AsyncIterator[DatabaseEndpoint]:
+) -> DatabaseEndpoint:
     """An empty database with every odd setting, for all who connect."""
     name = urlsplit(empty_database.owner_url).path.lstrip("/")
     for setting, value in ODD_SETTINGS.items():
         quoted = value if setting == "search_path" else f"'{value}'"
         await database_maker.admin.execute(f"ALTER DATABASE {name} SET {setting} = {quoted}")
-    yield empty_database
+    return empty_database
 
 
-async def settings_of(connection: asyncpg.Connection) -> dict[str, str]:
+async def settings_of(connection: Connection) -> dict[str, str]:
     """Return the session's settings that statements rely on."""
     names = ("timezone", "standard_conforming_strings", "search_path",
              "default_transaction_isolation", "statement_timeout", "client_encoding")  # fmt: skip

@@ -19,6 +19,7 @@ from jukinet_mq.services import DatabaseEndpoint
 from jukinet_mq.store.database import Database, connect
 
 AT = datetime(2026, 4, 1, tzinfo=UTC)
+RARE = "".join(map(chr, range(0x4E00, 0x4E00 + 9_000)))
 
 
 @pytest.fixture
@@ -39,19 +40,19 @@ COPIES = {
     "a number of twenty digits": [gap(99_999_999_999_999_999_999)],
     "NUL in a text": [gap(1, sender="13\x001016")],
     "half a surrogate pair": [gap(1, sender="\ud800")],
-    "a text too long for an index": [
-        gap(1, sender="".join(map(chr, range(0x4E00, 0x4E00 + 9000))))
-    ],
+    "a text too long for an index": [gap(1, sender=RARE)],
     "one key twice": [gap(1), gap(1)],
 }
 SEEN = ("010006", "131016", "010006", "identity")
 STATEMENTS: dict[str, tuple[str, tuple[object, ...]]] = {
     "a number beyond 63 bits": ("sequences/close_gaps", (*([x] for x in SEEN), [2**63], AT)),
     "NUL in a text": ("sequences/close_gaps", (["\0"], *([x] for x in SEEN[1:]), [1], AT)),
-    "half a surrogate pair": ("sequences/close_gaps", (["\udc00"], *([x] for x in SEEN[1:]), [1], AT)),
+    "half a surrogate pair": (
+        "sequences/close_gaps", (["\udc00"], *([x] for x in SEEN[1:]), [1], AT),
+    ),
     "no timestamp": ("sequences/close_gaps", (*([x] for x in SEEN), [1], "yesterday")),
     "a number against a rule": (
-        "sequences/give", (["131016"], ["010006"], ["identity"], [-1], [False], AT),
+        "sequences/give", (["131016"], ["010006"], ["identity"], [-1], [False], AT, [], [], []),
     ),
     "JSON that is none": ("register/upsert", (
         ["1"], ["010006"], [True], ["131016"], ["new"], ["new"], [AT], [uuid7()], ["{"], AT,

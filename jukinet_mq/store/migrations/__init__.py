@@ -103,8 +103,8 @@ async def _check_server(connection: asyncpg.Connection) -> None:
     require_server(connection.get_server_version().major, facts["name"], facts["encoding"])
     if not facts["has_worker"]:
         raise ConfigurationError(
-            f"the server has no role {_WORKER_ROLE}, whose rights the schema grants; create it with "
-            f"`CREATE ROLE {_WORKER_ROLE} LOGIN PASSWORD ...`"
+            f"the server has no role {_WORKER_ROLE}, to which the schema gives rights; make it "
+            f"with `CREATE ROLE {_WORKER_ROLE} LOGIN PASSWORD ...`"
         )
 
 
