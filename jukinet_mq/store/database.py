@@ -24,6 +24,10 @@ T = TypeVar("T")
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
 
+SCHEMA_LOCK: Final = 1786_0001
+"""Advisory lock: a migration holds it alone, every transaction shares it. So a migration waits for
+the transactions under way, and those after it wait holding nothing; neither can deadlock."""
+_SHARE_SCHEMA: Final = f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})"
 _SESSION: Final = {
     "timezone": "UTC",
     "datestyle": "ISO, MDY",
@@ -189,15 +193,18 @@ class Database:
             DatabaseUnavailableError: PostgreSQL is away, read-only or full; nothing was
                 written, or the commit's answer was lost and a repetition must be harmless.
         """
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise ConfigurationError("the database is used before it was opened")
         with connecting():
-            connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT.total_seconds())
+            connection = await pool.acquire(timeout=CONNECT_TIMEOUT.total_seconds())
         try:
             block = connection.transaction()
             with translated():
                 await block.start()
             try:
+                with translated():
+                    await connection.execute(_SHARE_SCHEMA)
                 tx = Transaction(connection, self.clock())
                 yield tx
                 await tx.finish()
@@ -209,4 +216,4 @@ class Database:
                 await block.commit()
         finally:
             with suppress(*UNAVAILABLE):
-                await self._pool.release(connection)
+                await pool.release(connection)

@@ -12,7 +12,7 @@ from typing import Final
 import asyncpg
 
 from jukinet_mq.errors import ConfigurationError, SchemaVersionError
-from jukinet_mq.store.database import connect
+from jukinet_mq.store.database import SCHEMA_LOCK, connect
 from jukinet_mq.store.migrations.partitions import add_partitions
 from jukinet_mq.store.repeating import repeated
 from jukinet_mq.store.translation import translated
@@ -20,8 +20,7 @@ from jukinet_mq.store.translation import translated
 SERVER_VERSION_MIN: Final = 15
 ENCODING: Final = "UTF8"
 _WORKER_ROLE: Final = "jukinet_worker"
-_LOCK: Final = 1786_0001
-_LEDGER: Final = """
+LEDGER: Final = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     name       text        PRIMARY KEY,
     digest     text        NOT NULL,
@@ -55,8 +54,7 @@ async def upgrade(owner_url: str) -> list[str]:
 
     Safe to run twice and by two at once: an advisory lock lets one work, the other finds
     nothing left. All in one transaction: it is done, or nothing has changed. Also makes the
-    monthly partitions of the next two years. Workers may run: they wait meanwhile, and what
-    PostgreSQL rolls back here because of them is repeated.
+    monthly partitions of the next two years. Workers may run: they wait meanwhile.
 
     Raises:
         SchemaVersionError: An applied file has changed, or the database is newer.
@@ -73,8 +71,8 @@ async def _upgrade(owner_url: str) -> list[str]:
         with translated():
             await _check_server(connection)
             async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-                await connection.execute(_LEDGER)
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
+                await connection.execute(LEDGER)
                 waiting = _waiting(await _applied(connection))
                 for migration in waiting:
                     await _apply(connection, migration)
