@@ -78,11 +78,11 @@ def translated() -> Iterator[None]:
         yield
     except MISCONFIGURED as error:
         raise ConfigurationError(
-            f"PostgreSQL refuses: {error}; check the URL and run `jukinet db check`"
+            f"PostgreSQL refuses: {_line(error)}; check the URL and run `jukinet db check`"
         ) from error
     except OTHER_SCHEMA as error:
         raise SchemaVersionError(
-            f"PostgreSQL refuses: {error}; the schema is not this program's. Run `jukinet db "
+            f"PostgreSQL refuses: {_line(error)}; the schema is not this program's. Run `jukinet db "
             "check`: it says whether to upgrade the database or the program"
         ) from error
     except ROLLED_BACK as error:
@@ -113,6 +113,11 @@ def connecting() -> Iterator[None]:
             "the database's URL cannot be read, or PostgreSQL refuses a setting in it; expected "
             "postgresql://LOGIN:PASSWORD@HOST:PORT/DATABASE"
         ) from error
+
+
+def _line(error: Exception) -> str:
+    """Return PostgreSQL's text without the lines of detail and hint below it."""
+    return " ".join(str(getattr(error, "message", None) or error).split())
 
 
 def _named(error: Exception) -> str:
