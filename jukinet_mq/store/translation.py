@@ -82,8 +82,8 @@ def translated() -> Iterator[None]:
         ) from error
     except OTHER_SCHEMA as error:
         raise SchemaVersionError(
-            f"PostgreSQL refuses: {_line(error)}; the schema is not this program's. Run `jukinet db "
-            "check`: it says whether to upgrade the database or the program"
+            f"PostgreSQL refuses: {_line(error)}; the schema is not this program's. Run "
+            "`jukinet db check`: it says whether to upgrade the database or the program"
         ) from error
     except ROLLED_BACK as error:
         raise RolledBackError(
