@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from jukinet_mq.nodes import Tier
 from jukinet_mq.store.database import SCHEMA_LOCK, Connection, connect
-from tests.fixtures.filing import inject_updates
+from tests.fixtures.filing import inject_updates, move, ndjson, update
 from tests.fixtures.installation import DEADLINE, Installation
 from tests.fixtures.proving import nothing_held_against_any
 
@@ -77,3 +78,29 @@ async def test_worker_on_another_schema_ends_with_one_clear_error(
     [line] = said
     assert "[schema_version_mismatch]" in line
     assert "jukinet db check" in line
+
+
+async def test_line_that_the_database_refuses_is_listed_and_the_others_are_filed(
+    fresh_installation: Installation,
+) -> None:
+    """What no check before the database has found is no outage, and stops no other line."""
+    installation = fresh_installation
+    events = ndjson([update(1), move(2), update(3)])
+    async with owning(installation, Tier.MUNICIPALITY) as owner:
+        await change(
+            owner, "ALTER TABLE filed_event ADD CONSTRAINT no_moves CHECK (kind <> 'move')"
+        )
+        try:
+            done = await asyncio.to_thread(
+                installation.jukinet, "inject", "-", "--errors", "refused.ndjson", given=events
+            )
+        finally:
+            await change(owner, "ALTER TABLE filed_event DROP CONSTRAINT no_moves")
+
+    assert 65 == done.returncode, done.stderr
+    [refused] = map(json.loads, (installation.home / "refused.ndjson").read_text().splitlines())
+    assert (2, "data_refused") == (refused["line"], refused["reason"])
+    assert "no_moves" in refused["text"]
+    await installation.holds(
+        Tier.MUNICIPALITY, "SELECT count(*) FROM filed_event WHERE kind <> 'move'", [(2,)]
+    )
