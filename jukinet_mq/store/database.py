@@ -95,13 +95,15 @@ class Transaction:
 
     async def fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         """Run the statement of `sql/<name>.sql` and return its rows."""
+        statement = sql(name)
         with translated():
-            return await self.connection.fetch(sql(name), *arguments)
+            return await self.connection.fetch(statement, *arguments)
 
     async def execute(self, name: str, *arguments: object) -> None:
         """Run the statement of `sql/<name>.sql`."""
+        statement = sql(name)
         with translated():
-            await self.connection.execute(sql(name), *arguments)
+            await self.connection.execute(statement, *arguments)
 
     async def copy(self, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Add *rows* by COPY: the fastest way in, without any conflict handling."""
