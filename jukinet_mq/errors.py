@@ -187,6 +187,16 @@ class UnknownEventError(RejectedError):
     reason = "event_unknown"
 
 
+# --- Leave out: data that the database refuses, whoever's it is ---------------------------
+
+
+class DataRefusedError(JukinetError):
+    """PostgreSQL refuses the data of a statement: repeating it with the same data cannot help."""
+
+    reason = "data_refused"
+    exit_code = 65
+
+
 # --- Quarantine: not trusted --------------------------------------------------------------
 
 
@@ -343,6 +353,12 @@ class DatabaseUnavailableError(NotNowError):
     """PostgreSQL cannot be reached, is read-only or has no room."""
 
     reason = "database_unavailable"
+
+
+class RolledBackError(DatabaseUnavailableError):
+    """PostgreSQL rolled a transaction back for others beside it; nothing was written."""
+
+    reason = "transaction_rolled_back"
 
 
 class ServicesUnavailableError(NotNowError):

@@ -239,6 +239,13 @@ CONSUMING_PAUSED = _declare(
 CONSUMING_RESUMED = _declare(
     "consuming.resumed", Level.WARNING, "All that waited is done.", "paused_seconds", "login"
 )
+TRANSACTION_REPEATED = _declare(
+    "transaction.repeated",
+    Level.WARNING,
+    "PostgreSQL rolled work back for others beside it; it is done again. `tries` counts.",
+    "work",
+    "tries",
+)
 WORKER_STARTED = _declare(
     "worker.started", Level.INFO, "A worker consumes from its queues.", "queues", "pid"
 )

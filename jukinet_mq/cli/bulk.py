@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from jukinet_mq.cli.event_files import LINE_BYTES_MAX
 from jukinet_mq.cli.interruption import InterruptedWaitError, Interruption
 from jukinet_mq.errors import (
+    DataRefusedError,
     JukinetError,
     MalformedBodyError,
     MissingKeyError,
@@ -40,7 +41,13 @@ if TYPE_CHECKING:
     from jukinet_mq.config import Settings
     from jukinet_mq.room import Room
 
-_OF_ONE_LINE: Final = (RejectedError, MissingKeyError, UnsafeKeyFileError, UnknownKeyError)
+_OF_ONE_LINE: Final = (
+    RejectedError,
+    DataRefusedError,
+    MissingKeyError,
+    UnsafeKeyFileError,
+    UnknownKeyError,
+)
 """What refuses a line and no other: its content, or a key of a node that it concerns."""
 
 
@@ -213,8 +220,9 @@ def _event(line: Line) -> Event:
 async def _file(room: Room, part: Sequence[Numbered], tally: Tally) -> None:
     if not part:
         return
-    async with room.database.transaction() as tx:
-        outcomes = await file_events(tx, room.publisher, [one.event for one in part])
+    outcomes = await room.database.run(
+        lambda tx: file_events(tx, room.publisher, [one.event for one in part]), name="inject"
+    )
     tally.count(outcomes)
 
 

@@ -205,8 +205,10 @@ async def _check_now(given: Settings, code: str, back: timedelta, within: timede
     if node.tier is not Tier.MUNICIPALITY:
         raise WrongPlaceError(f"{code} is no municipality; only what municipalities say is checked")
     async with open_room(given, Tier.MUNICIPALITY) as room:
-        async with room.database.transaction() as tx:
-            check_id = await checking.start(tx, room.publisher, node.code, since=tx.at - back)
+        check_id = await room.database.run(
+            lambda tx: checking.start(tx, room.publisher, node.code, since=tx.at - back),
+            name="check",
+        )
         return await _ended(room.database, node.code, check_id, within)
 
 

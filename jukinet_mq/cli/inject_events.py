@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jukinet_mq.config import Settings
     from jukinet_mq.producers.events import Event
     from jukinet_mq.producers.filings import Outcome
+    from jukinet_mq.store.database import Transaction
     from jukinet_mq.store.timeline import Published
 
 
@@ -169,13 +170,14 @@ async def _publish(given: Settings, event: Event) -> tuple[Outcome, list[Publish
     from jukinet_mq.room import open_room
     from jukinet_mq.store import timeline
 
-    async with (
-        open_room(given, Tier.MUNICIPALITY) as room,
-        room.database.transaction() as tx,
-    ):
-        [outcome] = await file_events(tx, room.publisher, [event])
-        known = await timeline.look_up(tx, event.event_id)
-    return outcome, list(known.published)
+    async with open_room(given, Tier.MUNICIPALITY) as room:
+
+        async def file(tx: Transaction) -> tuple[Outcome, list[Published]]:
+            [outcome] = await file_events(tx, room.publisher, [event])
+            known = await timeline.look_up(tx, event.event_id)
+            return outcome, list(known.published)
+
+        return await room.database.run(file, name="inject")
 
 
 def _print(event: Event, outcome: Outcome, published: Sequence[Published]) -> None:

@@ -16,6 +16,7 @@ from jukinet_mq.cli.amounts import span_text
 from jukinet_mq.cli.ending import EXIT_CODES, work_is_done
 from jukinet_mq.errors import (
     ConfigurationError,
+    DataRefusedError,
     InvariantError,
     JukinetError,
     NotNowError,
@@ -45,6 +46,7 @@ runbook."""
 _FAMILIES: Final[dict[type[JukinetError], str]] = {
     ConfigurationError: "Stop: the installation is wrong",
     RejectedError: "Rejected: the sender's fault, and the sender is told",
+    DataRefusedError: "Left out: the database refuses the data",
     UntrustedError: "Quarantined: not trusted",
     NotNowError: "Later: nothing is held against any envelope",
     InvariantError: "Stop and call a person: a promise is broken",

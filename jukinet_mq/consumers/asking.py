@@ -52,6 +52,8 @@ async def ask_for_missing(
     Only what is missing after the grace period: what comes late by itself is never asked for.
     """
     async with database.transaction() as tx:
+        if not await sequences.is_my_turn(tx):
+            return 0
         groups = _groups(await sequences.due(tx, nodes, limit=DUE_MAX))
         drafts = [draft for group in groups if not group.spent for draft in _drafts(tx, group)]
         await publisher.publish(tx, drafts)

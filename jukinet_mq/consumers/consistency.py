@@ -17,7 +17,7 @@ from uuid_utils.compat import uuid7
 from jukinet_mq import telemetry
 from jukinet_mq.messages import SPAN_NUMBERS_MAX, SPANS_MAX, HoldingsRequest, Span
 from jukinet_mq.nodes import NATIONAL_NODE, NodeCode, directory
-from jukinet_mq.producers.publisher import Draft, Publisher
+from jukinet_mq.producers.publisher import Draft, Publishing
 from jukinet_mq.store import consistency
 from jukinet_mq.store.consistency import Numbers, Question
 from jukinet_mq.store.database import Database, Transaction
@@ -34,7 +34,7 @@ TRIES_MAX: Final = 4
 UNANSWERED_MAX: Final = 500
 
 
-async def start(tx: Transaction, publisher: Publisher, node: NodeCode, *, since: datetime) -> UUID:
+async def start(tx: Transaction, publisher: Publishing, node: NodeCode, *, since: datetime) -> UUID:
     """Begin a check of the updates that *node* has published since an instant; return its id.
 
     The answers come by themselves; `consistency.checks` shows when it has ended and what was
@@ -67,7 +67,7 @@ def _spans(numbers: Numbers) -> Iterator[Numbers]:
         yield Numbers(first, min(first + SPAN_NUMBERS_MAX - 1, numbers.last))
 
 
-async def ask(tx: Transaction, publisher: Publisher, questions: Sequence[Question]) -> None:
+async def ask(tx: Transaction, publisher: Publishing, questions: Sequence[Question]) -> None:
     """Publish questions, and write down that they are open."""
     await publisher.publish(
         tx,
@@ -108,7 +108,7 @@ async def end_if_done(tx: Transaction, check_id: UUID) -> None:
 
 
 async def check_due(
-    database: Database, publisher: Publisher, nodes: Sequence[NodeCode] | None
+    database: Database, publisher: Publishing, nodes: Sequence[NodeCode] | None
 ) -> int:
     """Begin the daily check of *nodes* (all: None) whose turn it is; return how many began."""
     async with database.transaction() as tx:
@@ -119,7 +119,7 @@ async def check_due(
 
 
 async def ask_again(
-    database: Database, publisher: Publisher, nodes: Sequence[NodeCode] | None
+    database: Database, publisher: Publishing, nodes: Sequence[NodeCode] | None
 ) -> None:
     """Ask again what no keeper has answered; after the last try end the check and say so."""
     async with database.transaction() as tx:

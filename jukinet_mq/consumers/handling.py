@@ -53,7 +53,9 @@ async def handle(
 ) -> list[Outcome]:
     """Let every arrival's handler write its effects; return the outcomes in the order given.
 
-    Evidence that this node cannot open and kinds without a handler are kept, nothing more.
+    Evidence that this node cannot open and kinds without a handler are kept, nothing more. Kinds
+    are handled in one order, and what they publish is numbered at the end, since both lock rows
+    (ADR 28).
 
     Raises:
         NotNowError: Infrastructure is away; the whole batch must be tried again later.
@@ -65,18 +67,22 @@ async def handle(
             groups[arrival.envelope.header.kind].append(arrival)
         else:
             outcomes[id(arrival)] = Outcome(arrival, None)
-    for kind, group in groups.items():
-        for outcome in await _handle_group(tx, group, handlers[kind], work):
+    all_work = Workplace(work.publisher)
+    for kind, group in sorted(groups.items()):
+        for outcome in await _handle_group(tx, group, handlers[kind], all_work):
             outcomes[id(outcome.arrival)] = outcome
+    await all_work.outgoing.flush(tx)
     return [outcomes[id(arrival)] for arrival in arrivals]
 
 
 async def _handle_group(
     tx: Transaction, group: Sequence[Arrival], handler: Handler, work: Workplace
 ) -> list[Outcome]:
+    mine = Workplace(work.publisher)
     try:
         async with tx.savepoint():
-            results = await handler(tx, group, work=work)
+            results = await handler(tx, group, work=mine)
+        work.outgoing.add(mine.outgoing)
         return [Outcome(a, r) for a, r in zip(group, results, strict=True)]
     except (NotNowError, ConfigurationError):
         raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from jukinet_mq.consumers.admission import Admitted
 from jukinet_mq.consumers.handling import Outcome
@@ -45,9 +46,10 @@ async def decide_parked(
     pacer = Pacer(pace)
     while True:
         await pacer.wait()
-        async with database.transaction() as tx:
-            chosen = await parked.envelopes(tx, wanted, span=span, limit=pace.batch)
-            ended = await parked.decide(tx, chosen, decision)
+        chosen, ended = await database.run(
+            partial(_decide, wanted=wanted, decision=decision, span=span, limit=pace.batch),
+            name=decision.how,
+        )
         if not chosen:
             return
         tell(ended)
@@ -80,9 +82,10 @@ async def release(
     pacer = Pacer(pace if decision else Pace())
     while True:
         await pacer.wait()
-        async with desk.database.transaction() as tx:
-            taken = await quarantine.take(tx, wanted, span=span, limit=limit)
-            verdicts, outcomes = await _release(tx, taken, desk, decision)
+        taken, verdicts, outcomes = await desk.database.run(
+            partial(_release, desk=desk, wanted=wanted, decision=decision, span=span, limit=limit),
+            name="release",
+        )
         if not taken:
             return
         for outcome in outcomes:
@@ -107,13 +110,14 @@ async def discard_quarantined(
     """
     async with database.transaction() as tx:
         span = Span(0, await quarantine.newest(tx))
+    limit = min(pace.batch, RELEASE_MAX)
     pacer = Pacer(pace)
     while True:
         await pacer.wait()
-        async with database.transaction() as tx:
-            taken = await quarantine.take(tx, wanted, span=span, limit=min(pace.batch, RELEASE_MAX))
-            verdicts = [Verdict(one.position, "discarded") for one in taken]
-            await _write(tx, verdicts, decision)
+        taken, verdicts = await database.run(
+            partial(_discard, wanted=wanted, decision=decision, span=span, limit=limit),
+            name="discard",
+        )
         if not taken:
             return
         tell(verdicts)
@@ -121,7 +125,37 @@ async def discard_quarantined(
         span = span._replace(after=taken[-1].position)
 
 
+async def _decide(
+    tx: Transaction, *, wanted: EnvelopeFilter, decision: Decision, span: Span, limit: int
+) -> tuple[list[ParkedEnvelope], list[ParkedEnvelope]]:
+    chosen = await parked.envelopes(tx, wanted, span=span, limit=limit)
+    return chosen, await parked.decide(tx, chosen, decision)
+
+
+async def _discard(
+    tx: Transaction, *, wanted: QuarantineFilter, decision: Decision, span: Span, limit: int
+) -> tuple[list[Taken], list[Verdict]]:
+    taken = await quarantine.take(tx, wanted, span=span, limit=limit)
+    verdicts = [Verdict(one.position, "discarded") for one in taken]
+    await _write(tx, verdicts, decision)
+    return taken, verdicts
+
+
 async def _release(
+    tx: Transaction,
+    *,
+    desk: Desk,
+    wanted: QuarantineFilter,
+    decision: Decision | None,
+    span: Span,
+    limit: int,
+) -> tuple[list[Taken], list[Verdict], Sequence[Outcome]]:
+    taken = await quarantine.take(tx, wanted, span=span, limit=limit)
+    verdicts, outcomes = await _verify(tx, taken, desk, decision)
+    return taken, verdicts, outcomes
+
+
+async def _verify(
     tx: Transaction, taken: Sequence[Taken], desk: Desk, decision: Decision | None
 ) -> tuple[list[Verdict], Sequence[Outcome]]:
     judged = {one.position: _judge(one, desk, at=tx.at) for one in taken if one.whole}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.pacing import Pace, Pacer
 from jukinet_mq.store import outbox, resend
-from jukinet_mq.store.database import Database
+from jukinet_mq.store.database import Database, Transaction
 from jukinet_mq.store.parked import Span
 from jukinet_mq.store.resend import Relayed, RelayedFilter
 
@@ -33,10 +34,9 @@ async def relay_again(
     pacer = Pacer(pace if apply else Pace())
     while True:
         await pacer.wait()
-        async with database.transaction() as tx:
-            found = await resend.relayed(tx, wanted, span=span, limit=pace.batch)
-            if apply and found:
-                await outbox.relay_again(tx, [one.message_id for one in found])
+        found = await database.run(
+            partial(_take, wanted=wanted, span=span, limit=pace.batch, apply=apply), name="resend"
+        )
         if not found:
             return
         if apply:
@@ -44,3 +44,12 @@ async def relay_again(
         tell(found)
         pacer.done += len(found)
         span = span._replace(after=found[-1].position)
+
+
+async def _take(
+    tx: Transaction, *, wanted: RelayedFilter, span: Span, limit: int, apply: bool
+) -> list[Relayed]:
+    found = await resend.relayed(tx, wanted, span=span, limit=limit)
+    if apply and found:
+        await outbox.relay_again(tx, [one.message_id for one in found])
+    return found

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from jukinet_mq.producers.outgoing import Outgoing
 from jukinet_mq.producers.publisher import Publisher
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival
@@ -35,9 +36,18 @@ Result = Done | Retry | Park
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a handler may use besides its transaction."""
+    """What a handler may use besides its transaction.
+
+    Attributes:
+        outgoing: What handlers publish by: all of it is numbered when all effects are written.
+    """
 
     publisher: Publisher
+    outgoing: Outgoing = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with nothing to publish."""
+        object.__setattr__(self, "outgoing", Outgoing(self.publisher))
 
 
 class Handler(Protocol):

@@ -161,8 +161,7 @@ async def _arrived(room: Room, held: dict[UUID, CardMoveIn]) -> list[CardMoveIn]
 async def file_patiently(room: Room, events: Sequence[Event]) -> list[Outcome]:
     """File *events* in one transaction, again and again while PostgreSQL cannot.
 
-    Two transactions that want the same counters may stop each other, and a server may restart;
-    the events' ids make a repetition harmless.
+    A server may restart; the events' ids make a repetition harmless.
 
     Raises:
         RejectedError: The publisher refuses an event.
@@ -172,8 +171,9 @@ async def file_patiently(room: Room, events: Sequence[Event]) -> list[Outcome]:
     deadline = loop.time() + DATABASE_WITHIN.total_seconds()
     while True:
         try:
-            async with room.database.transaction() as tx:
-                return await file_events(tx, room.publisher, events)
+            return await room.database.run(
+                lambda tx: file_events(tx, room.publisher, events), name="file"
+            )
         except DatabaseUnavailableError:
             if loop.time() > deadline:
                 raise

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,7 +16,7 @@ from jukinet_mq.envelope import SIZE_MAX, Header, SignedEnvelope, encode
 from jukinet_mq.errors import OversizedEnvelopeError, WrongPlaceError
 from jukinet_mq.messages import Body, Kind, kind_of, may_travel, readers_of
 from jukinet_mq.nodes import Directory, NodeCode
-from jukinet_mq.routing import RoutingKey
+from jukinet_mq.routing import SEQUENCE_MAX, RoutingKey
 from jukinet_mq.store import outbox
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.outbox import Given, Pair
@@ -53,6 +54,21 @@ class Draft:
     def pair(self) -> Pair:
         """Whose counter numbers it."""
         return Pair(self.sender, self.recipient, self.kind.plane)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A draft that was checked, with its body as it will be signed; it lacks only its number."""
+
+    draft: Draft
+    data: bytes | dict[str, object]
+
+
+class Publishing(Protocol):
+    """What publishes drafts: at once, or together with others of the same transaction."""
+
+    async def publish(self, tx: Transaction, drafts: Sequence[Draft]) -> object:
+        """Publish *drafts* when *tx* commits; raises as `Publisher.publish`."""
 
 
 class Publisher:
@@ -110,43 +126,69 @@ class Publisher:
             MissingKeyError: As `check_signer`.
             UnknownKeyError: A reader has no valid sealing key enrolled.
         """
-        if not drafts:
-            return []
-        today = latest_today_in_japan(tx.at)
+        return await self.put(tx, self.prepare(drafts, at=tx.at))
+
+    def prepare(self, drafts: Sequence[Draft], *, at: datetime) -> list[Prepared]:
+        """Check and seal *drafts*, so that nothing about them can fail any more; touches nothing.
+
+        Raises:
+            JukinetError: As `publish`.
+        """
+        today = latest_today_in_japan(at)
         for draft in drafts:
             self.check(draft, today=today)
+        return [self._prepare(draft, at=at) for draft in drafts]
+
+    async def put(
+        self, tx: Transaction, prepared: Sequence[Prepared], *, undated: Collection[Pair] = ()
+    ) -> list[SignedEnvelope]:
+        """Number and sign what was prepared, and put it into the outbox.
+
+        Locks the counters of the pairs: once in a transaction, after all effects (ADR 28).
+
+        Args:
+            tx: They are out when it commits.
+            prepared: Numbered in this order.
+            undated: Pairs that date what they say next by the clock again.
+        """
+        if not prepared and not undated:
+            return []
+        drafts = [one.draft for one in prepared]
         given = await outbox.give_sequences(
-            tx, Counter(d.pair for d in drafts), dated={d.pair for d in drafts if d.dated_here}
+            tx,
+            Counter(d.pair for d in drafts),
+            dated={d.pair for d in drafts if d.dated_here},
+            undated=undated,
         )
         numbers: Mapping[Pair, Iterator[int]] = {p: iter(g.numbers) for p, g in given.items()}
         envelopes = [
-            self._sign(_dated(d, given[d.pair]), sequence=next(numbers[d.pair]), at=tx.at)
-            for d in drafts
+            self._sign(
+                replace(one, draft=_dated(one.draft, given[one.draft.pair])),
+                sequence=next(numbers[one.draft.pair]),
+            )
+            for one in prepared
         ]
         await outbox.add(tx, envelopes)
         return envelopes
 
-    def _sign(self, draft: Draft, *, sequence: int, at: datetime) -> SignedEnvelope:
-        kind = draft.kind
-        header = Header(
-            id=draft.id,
-            kind=kind.name,
-            version=kind.version,
-            sender=draft.sender,
-            recipient=draft.recipient,
-            sequence=sequence,
-            time=draft.time,
-            event_id=draft.event_id,
-        )
-        content = draft.body.dump_json()
+    def _prepare(self, draft: Draft, *, at: datetime) -> Prepared:
+        """Seal a draft; sign it with the longest number, to see that it can be signed and fits."""
+        kind, content = draft.kind, draft.body.dump_json()
         data = self._seal(kind, draft.recipient, content, at=at) if kind.sealed else content
-        payload = encode(header, data, sealed=kind.sealed)
-        signed = self._signing_key(draft.sender, draft.time).sign(payload)
-        if len(signed) > SIZE_MAX:
+        key = self._signing_key(draft.sender, draft.time)
+        size = key.signed_size(encode(_header(draft, SEQUENCE_MAX), data, sealed=kind.sealed))
+        if size > SIZE_MAX:
             raise OversizedEnvelopeError(
-                f"the {kind.name} of {draft.sender} has {len(signed)} bytes signed; the limit "
+                f"the {kind.name} of {draft.sender} has {size} bytes signed; the limit "
                 f"is {SIZE_MAX}; publish it in parts"
             )
+        return Prepared(draft, data)
+
+    def _sign(self, prepared: Prepared, *, sequence: int) -> SignedEnvelope:
+        draft, kind = prepared.draft, prepared.draft.kind
+        header = _header(draft, sequence)
+        payload = encode(header, prepared.data, sealed=kind.sealed)
+        signed = self._signing_key(draft.sender, draft.time).sign(payload)
         key = RoutingKey(recipient=draft.recipient, sender=draft.sender, kind=kind.name)
         return SignedEnvelope(header, kind.plane, str(key), signed)
 
@@ -156,6 +198,20 @@ class Publisher:
         trust = self._trust()
         readers = readers_of(kind, self._directory.node(recipient), self._directory)
         return seal(content, [trust.sealing_key(reader, at) for reader in readers])
+
+
+def _header(draft: Draft, sequence: int) -> Header:
+    kind = draft.kind
+    return Header(
+        id=draft.id,
+        kind=kind.name,
+        version=kind.version,
+        sender=draft.sender,
+        recipient=draft.recipient,
+        sequence=sequence,
+        time=draft.time,
+        event_id=draft.event_id,
+    )
 
 
 def _dated(draft: Draft, given: Given) -> Draft:

@@ -183,6 +183,7 @@ async def groups(tx: Transaction, wanted: Iterable[Group]) -> dict[Group, list[K
 async def replace(tx: Transaction, keys: Sequence[Key]) -> None:
     """Let these give way to a later certificate of their group: their content goes."""
     if keys:
+        await _lock(tx, keys)
         await tx.execute("relocation/replace_certificates", *zip(*keys, strict=True), tx.at)
 
 
@@ -251,11 +252,16 @@ async def use(tx: Transaction, uses: Sequence[Use]) -> set[UUID]:
     if not uses:
         return set()
     rows = [(*u.key, u.resident_code, u.filing) for u in uses]
+    keys = sorted({u.key for u in uses})
+    await _lock(tx, keys)
     given = await tx.fetch("relocation/use_certificates", *zip(*rows, strict=True))
     got = {(r["resident_code"], r["node"], r["filing"]) for r in given}
-    keys = sorted({u.key for u in uses})
     await tx.execute("relocation/close_certificates", *zip(*keys, strict=True), tx.at)
     return {u.filing for u in uses if (u.resident_code, u.key.node, u.filing) not in got}
+
+
+async def _lock(tx: Transaction, keys: Sequence[Key]) -> None:
+    await tx.execute("relocation/lock_certificates", *zip(*keys, strict=True))
 
 
 async def erase_due(

@@ -148,10 +148,15 @@ async def ask(tx: Transaction, question: Question) -> None:
     )  # fmt: skip
 
 
+async def lock(tx: Transaction, request_ids: Sequence[UUID]) -> None:
+    """Lock the checks to which these questions belong: answers to one check come one by one."""
+    await tx.execute("consistency/lock", list(request_ids))
+
+
 async def question(
     tx: Transaction, request_id: UUID, *, node: NodeCode, keeper: NodeCode
 ) -> Question | None:
-    """Return the open question that *keeper* answers, its check locked; None if there is none."""
+    """Return the open question that *keeper* answers; None if there is none. See `lock`."""
     rows = await tx.fetch("consistency/question", request_id, keeper, node)
     return _question(rows[0]) if rows else None
 

@@ -1,65 +1,52 @@
-"""The pool, its transactions, and the one place where asyncpg's errors become ours."""
+"""The pool and its transactions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 import asyncpg.pool
 
 from jukinet_mq.clock import Clock, utc_now
-from jukinet_mq.errors import ConfigurationError, DatabaseUnavailableError
+from jukinet_mq.errors import ConfigurationError
+from jukinet_mq.store.repeating import repeated
+from jukinet_mq.store.translation import UNAVAILABLE, connecting, translated
+
+T = TypeVar("T")
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 STATEMENT_TIMEOUT: Final = timedelta(seconds=30)
 
+SCHEMA_LOCK: Final = 1786_0001
+"""Advisory lock: a migration holds it alone, every transaction shares it. So a migration waits for
+the transactions under way, and those after it wait holding nothing; neither can deadlock."""
+_SHARE_SCHEMA: Final = f"SELECT pg_advisory_xact_lock_shared({SCHEMA_LOCK})"
+_SESSION: Final = {
+    "timezone": "UTC",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "standard_conforming_strings": "on",
+    "search_path": "public",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_deferrable": "off",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    # Plans of batches are simple; compiling them costs more than it saves.
+    "jit": "off",
+}
+"""What the statements rely on, whatever the server, database or role was set to. Time-outs are the
+client's. A read-only database stays so: that is a way to stop all work, and counts as an outage."""
+
 Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
-
-# What a database that is away, full, read-only or out of connections raises. None of it is an
-# envelope's fault.
-_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresIOError,
-)
-_MISCONFIGURED: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.UndefinedTableError,
-    asyncpg.UndefinedFunctionError,
-)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn asyncpg's errors into ours."""
-    try:
-        yield
-    except _MISCONFIGURED as error:
-        raise ConfigurationError(
-            f"PostgreSQL refuses: {error}; check the URL and run `jukinet db upgrade`"
-        ) from error
-    except _AWAY as error:
-        raise DatabaseUnavailableError(
-            f"PostgreSQL does not answer as it should ({type(error).__name__}); nothing is lost, "
-            "work goes on when it is back"
-        ) from error
 
 
 @cache
@@ -74,8 +61,10 @@ def sql(name: str) -> str:
 
 async def connect(url: str) -> asyncpg.Connection:
     """Open one connection outside any pool (migrations, listening)."""
-    with translated():
-        return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT.total_seconds())
+    with connecting():
+        return await asyncpg.connect(
+            url, timeout=CONNECT_TIMEOUT.total_seconds(), server_settings=_SESSION
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +77,33 @@ class Transaction:
 
     connection: Connection
     at: datetime
+    _late: dict[str, list[object]] = field(default_factory=dict, repr=False)
+
+    def at_its_end(self, name: str, values: Iterable[object]) -> None:
+        """Run the statement of `sql/<name>.sql` once, just before the commit, with all *values*.
+
+        For rows that must be locked last, and in one statement (ADR 28). In a savepoint that is
+        rolled back it is forgotten.
+        """
+        self._late.setdefault(name, []).extend(values)
+
+    async def finish(self) -> None:
+        """Run what was put off."""
+        for name, values in self._late.items():
+            if values:
+                await self.execute(name, values)
 
     async def fetch(self, name: str, *arguments: object) -> list[asyncpg.Record]:
         """Run the statement of `sql/<name>.sql` and return its rows."""
+        statement = sql(name)
         with translated():
-            return await self.connection.fetch(sql(name), *arguments)
+            return await self.connection.fetch(statement, *arguments)
 
     async def execute(self, name: str, *arguments: object) -> None:
         """Run the statement of `sql/<name>.sql`."""
+        statement = sql(name)
         with translated():
-            await self.connection.execute(sql(name), *arguments)
+            await self.connection.execute(statement, *arguments)
 
     async def copy(self, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """Add *rows* by COPY: the fastest way in, without any conflict handling."""
@@ -111,9 +117,12 @@ class Transaction:
         with translated():
             mark = self.connection.transaction()
             await mark.start()
+        before = {name: list(values) for name, values in self._late.items()}
         try:
             yield
         except BaseException:
+            self._late.clear()
+            self._late.update(before)
             with translated():
                 await mark.rollback()
             raise
@@ -136,7 +145,7 @@ class Database:
 
     async def __aenter__(self) -> Self:
         """Open the pool; no connection is made before it is needed."""
-        with translated():
+        with connecting():
             self._pool = await asyncpg.create_pool(
                 self.url,
                 min_size=0,
@@ -146,8 +155,7 @@ class Database:
                 max_inactive_connection_lifetime=60,
                 # No session state is ever set here, so there is none to undo: a round trip saved.
                 reset=_leave_as_is,
-                # Plans of batches are simple; compiling them costs more than it saves.
-                server_settings={"jit": "off"},
+                server_settings=_SESSION,
                 statement_cache_size=300,
             )
         return self
@@ -163,6 +171,22 @@ class Database:
         except TimeoutError:
             pool.terminate()
 
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, name: str) -> T:
+        """Return what *work* returns in a transaction of its own.
+
+        If PostgreSQL rolls it back for others beside it, it is done again in a new one: *work* must
+        have no effects but those in its transaction. *name* is what the log calls it.
+
+        Raises:
+            DatabaseUnavailableError: As `transaction`.
+        """
+
+        async def once() -> T:
+            async with self.transaction() as tx:
+                return await work(tx)
+
+        return await repeated(once, name=name)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Open a transaction: committed at the end of the block, rolled back if it raises.
@@ -171,22 +195,27 @@ class Database:
             DatabaseUnavailableError: PostgreSQL is away, read-only or full; nothing was
                 written, or the commit's answer was lost and a repetition must be harmless.
         """
-        if self._pool is None:
+        pool = self._pool
+        if pool is None:
             raise ConfigurationError("the database is used before it was opened")
-        with translated():
-            connection = await self._pool.acquire(timeout=CONNECT_TIMEOUT.total_seconds())
+        with connecting():
+            connection = await pool.acquire(timeout=CONNECT_TIMEOUT.total_seconds())
         try:
             block = connection.transaction()
             with translated():
                 await block.start()
             try:
-                yield Transaction(connection, self.clock())
+                with translated():
+                    await connection.execute(_SHARE_SCHEMA)
+                tx = Transaction(connection, self.clock())
+                yield tx
+                await tx.finish()
             except BaseException:
-                with suppress(*_AWAY):
+                with suppress(*UNAVAILABLE):
                     await block.rollback()
                 raise
             with translated():
                 await block.commit()
         finally:
-            with suppress(*_AWAY):
-                await self._pool.release(connection)
+            with suppress(*UNAVAILABLE):
+                await pool.release(connection)

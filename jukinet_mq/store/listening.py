@@ -10,7 +10,8 @@ from typing import Final
 import asyncpg
 
 from jukinet_mq.errors import DatabaseUnavailableError
-from jukinet_mq.store.database import connect, translated
+from jukinet_mq.store.database import connect
+from jukinet_mq.store.translation import translated
 
 LOOK_ANYWAY: Final = timedelta(seconds=1)
 """A notification can be lost with its connection; nothing may wait longer than this for it."""

@@ -58,15 +58,21 @@ class Given:
 
 
 async def give_sequences(
-    tx: Transaction, wanted: Counter[Pair], *, dated: Collection[Pair] = ()
+    tx: Transaction,
+    wanted: Counter[Pair],
+    *,
+    dated: Collection[Pair] = (),
+    undated: Collection[Pair] = (),
 ) -> Mapping[Pair, Given]:
     """Give each pair its next numbers; the caller's transaction must publish all of them.
 
     The pairs' counters stay locked until the transaction ends: that is what makes the order of
-    numbers the order of commits.
+    numbers the order of commits. Call it once in a transaction (ADR 28).
 
-    *dated* are the pairs with something that names no instant itself.
+    *dated* are the pairs with something that names no instant itself. *undated* are those that
+    date what they say next by the clock again: the instants given before lay ahead.
     """
+    wanted = Counter(dict.fromkeys(undated, 0) | dict(wanted))
     rows = await tx.fetch(
         "sequences/give",
         [p.node for p in wanted],
@@ -75,6 +81,9 @@ async def give_sequences(
         list(wanted.values()),
         [pair in dated for pair in wanted],
         tx.at,
+        [p.node for p in undated],
+        [p.recipient for p in undated],
+        [p.plane.value for p in undated],
     )
     given = {}
     for row in rows:
@@ -82,17 +91,6 @@ async def give_sequences(
         numbers = range(row["last"] - wanted[pair] + 1, row["last"] + 1)
         given[pair] = Given(numbers, row["latest"])
     return given
-
-
-async def undate(tx: Transaction, pairs: Collection[Pair]) -> None:
-    """Date what *pairs* say next by the clock again: the instants given before lay ahead."""
-    if pairs:
-        await tx.execute(
-            "sequences/undate",
-            [p.node for p in pairs],
-            [p.recipient for p in pairs],
-            [p.plane.value for p in pairs],
-        )
 
 
 _OUTBOX_COLUMNS: Final = (
@@ -167,8 +165,8 @@ async def mark_relayed(tx: Transaction, positions: Iterable[int], *, at: datetim
 
 
 async def relay_again(tx: Transaction, message_ids: Iterable[UUID]) -> None:
-    """Put published envelopes back in line, byte for byte the same."""
-    await tx.execute("outbox/relay_again", list(message_ids))
+    """Put published envelopes back in line, byte for byte the same, when *tx* commits."""
+    tx.at_its_end("outbox/relay_again", message_ids)
     await wake(tx)
 
 

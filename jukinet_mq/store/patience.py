@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 import tenacity
@@ -14,6 +15,7 @@ import tenacity
 from jukinet_mq import telemetry
 from jukinet_mq.errors import DatabaseUnavailableError
 from jukinet_mq.pausing import sleep_until
+from jukinet_mq.store.repeating import repeated
 
 T = TypeVar("T")
 
@@ -58,6 +60,7 @@ class Patience:
     async def __call__(self, work: Callable[[], Awaitable[T]], *, name: str) -> T:
         """Return what *work* returns; *name* is what the log calls it.
 
+        What PostgreSQL rolled back for others beside it is repeated at once, and is no outage.
         Nothing is counted against any envelope meanwhile, and deliveries in hand stay in hand:
         the prefetch bound is what stops the consumption.
 
@@ -78,7 +81,7 @@ class Patience:
                 sleep=sleep_until(self._stop),
                 before_sleep=note_failure,
                 reraise=True,
-            )(work)
+            )(partial(repeated, work, name=name))
         finally:
             self._leave(one)
         self._end_if_settled()

@@ -43,8 +43,11 @@ _HISTORY_COLUMNS: Final = (
 )  # fmt: skip
 
 
-async def record(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Add *entries* to the history; let the register hold the latest event of each resident."""
+async def record(tx: Transaction, entries: Sequence[Entry], *, ended: Sequence[Entry] = ()) -> None:
+    """Add *entries* to the history; let the register hold the latest event of each resident.
+
+    *ended* say of former codes that they are no longer in use: for the register alone.
+    """
     await tx.copy(
         "register_history",
         _HISTORY_COLUMNS,
@@ -54,11 +57,11 @@ async def record(tx: Transaction, entries: Sequence[Entry]) -> None:
             for e in entries
         ],
     )  # fmt: skip
-    await hold(tx, entries)
+    await _hold(tx, [*entries, *ended])
 
 
-async def hold(tx: Transaction, entries: Sequence[Entry]) -> None:
-    """Let the register alone hold *entries*, where they are later than what it holds."""
+async def _hold(tx: Transaction, entries: Sequence[Entry]) -> None:
+    """Let the register hold *entries*, where they are later than what it holds."""
     latest: dict[tuple[str, str], Entry] = {}
     for entry in sorted(entries, key=lambda e: e.order):
         latest[entry.resident_code, entry.node] = entry

@@ -6,7 +6,7 @@ A number that comes twice with another envelope never gets here: `inbox.admit` r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -49,45 +49,35 @@ async def note(tx: Transaction, seen: Iterable[tuple[Source, int]]) -> dict[Sour
     """Note the numbers of news, open and close gaps; return how many numbers are now missing.
 
     Locks the pairs' rows until the transaction ends, so that two workers of a node agree: call
-    it last.
+    it after everything but relaying again (ADR 28).
     """
     numbers: defaultdict[Source, list[int]] = defaultdict(list)
     for source, number in seen:
         numbers[source].append(number)
     if not numbers:
         return {}
-    highest = await _locked(tx, list(numbers))
-    raised: list[tuple[object, ...]] = []
+    highest = await _raise(tx, {source: max(found) for source, found in numbers.items()})
     below: list[tuple[object, ...]] = []
     missing: dict[Source, list[int]] = {}
     for source, found in numbers.items():
-        top, gaps, old = plan(highest[source], found)
-        if top > highest[source]:
-            raised.append((*source, top))
+        _, gaps, old = plan(highest[source], found)
         if gaps:
             missing[source] = gaps
         below += [(*source, n) for n in old]
-    await _write(tx, raised, missing, below)
+    await _write(tx, missing, below)
     return {source: len(gaps) for source, gaps in missing.items()}
 
 
-async def _locked(tx: Transaction, sources: list[Source]) -> dict[Source, int]:
-    columns = tuple(zip(*sources, strict=True))
-    rows = await tx.fetch("sequences/seen", *columns)
-    if len(rows) < len(sources):
-        await tx.execute("sequences/start", *columns)
-        rows = await tx.fetch("sequences/seen", *columns)
-    return {Source(*row[:4]): row[4] for row in map(tuple, rows)}
+async def _raise(tx: Transaction, numbers: Mapping[Source, int]) -> dict[Source, int]:
+    """Lock the pairs, let them have seen *numbers*, and return the highest before."""
+    rows = [(*source, number) for source, number in numbers.items()]
+    found = await tx.fetch("sequences/note", *zip(*rows, strict=True))
+    return {Source(*row[:4]): row[4] for row in map(tuple, found)}
 
 
 async def _write(
-    tx: Transaction,
-    raised: list[tuple[object, ...]],
-    missing: dict[Source, list[int]],
-    below: list[tuple[object, ...]],
+    tx: Transaction, missing: dict[Source, list[int]], below: list[tuple[object, ...]]
 ) -> None:
-    if raised:
-        await tx.execute("sequences/raise", *zip(*raised, strict=True))
     await tx.copy(
         "sequence_gap",
         ("node", "sender", "recipient", "plane", "sequence", "noticed_at", "due_at"),
@@ -139,8 +129,17 @@ class OpenGaps:
     alarmed_at: datetime | None
 
 
+async def is_my_turn(tx: Transaction) -> bool:
+    """Tell whether nobody else asks for missing numbers here until this transaction ends."""
+    [row] = await tx.fetch("sequences/turn")
+    return bool(row["mine"])
+
+
 async def due(tx: Transaction, nodes: Sequence[str] | None, *, limit: int) -> list[Gap]:
-    """Take missing numbers of *nodes* (all: None) to be asked for, longest due first."""
+    """Return missing numbers of *nodes* (all: None) to be asked for, longest due first.
+
+    They are not locked: see `is_my_turn`.
+    """
     rows = await tx.fetch("sequences/due", tx.at, nodes, limit)
     return [Gap(Source(*tuple(row)[:4]), row["sequence"], row["asks"]) for row in rows]
 

@@ -59,6 +59,11 @@ class SigningKey:
         signature = crypto_sign(signing_input, self._secret)[:SIGNATURE_SIZE]
         return signing_input + b"." + encoding.encode(signature)
 
+    def signed_size(self, payload: bytes) -> int:
+        """Return how many bytes `sign` makes of *payload*, without signing it."""
+        lengths = (len(payload), SIGNATURE_SIZE)
+        return len(self._header) + sum(1 + (4 * length + 2) // 3 for length in lengths)
+
     def to_jwk(self) -> dict[str, str]:
         """Return the PRIVATE JWK (RFC 8037 §2)."""
         d = encoding.encode(self._seed).decode()

@@ -17,7 +17,8 @@ from jukinet_mq.nodes import directory
 from jukinet_mq.producers.drafting import completed
 from jukinet_mq.producers.effects import already_used, require_in_time
 from jukinet_mq.producers.events import CardMoveInFiled
-from jukinet_mq.producers.publisher import Draft, Publisher
+from jukinet_mq.producers.outgoing import Outgoing
+from jukinet_mq.producers.publisher import Draft
 from jukinet_mq.store import certificates, filings
 from jukinet_mq.store.certificates import (
     ArrivedCertificate,
@@ -45,13 +46,13 @@ async def receive_certificates(
         tx, [Claim(a.node, a.envelope.header.sender, _codes(a)) for a in ordered]
     )
     known = await certificates.groups(tx, {_group(a) for a in ordered})
-    intake = _Intake(known, work.publisher, tx.at)
+    intake = _Intake(known, work.outgoing, tx.at)
     for arrival, filed in zip(ordered, waiting, strict=True):
         intake.take(arrival, filed)
     await certificates.replace(tx, intake.replaced)
     await certificates.take_in(tx, list(intake.arrived.values()))
     await filings.end(tx, list(intake.ends.values()))
-    await work.publisher.publish(tx, intake.drafts)
+    await work.outgoing.publish(tx, intake.drafts)
     today = today_in_japan(tx.at)
     late = {a.key.node for a in intake.arrived.values() if a.erase_after < today}
     if late:
@@ -73,7 +74,7 @@ class _Intake:
     """Decides about certificates one after the other, in the order of their events."""
 
     known: dict[Group, list[KnownCertificate]]
-    publisher: Publisher
+    outgoing: Outgoing
     at: datetime
     arrived: dict[Key, ArrivedCertificate] = field(default_factory=dict)
     replaced: list[Key] = field(default_factory=list)
@@ -135,7 +136,7 @@ class _Intake:
             at=self.at,
         )
         for draft in drafts:
-            self.publisher.check(draft, today=latest_today_in_japan(self.at))
+            self.outgoing.check(draft, today=latest_today_in_japan(self.at))
         return drafts
 
     def _replace(self, other: KnownCertificate) -> None:

@@ -37,7 +37,7 @@ async def tell_holdings(
             request_id=header.id,
             spans=[_told(contents, spelt_out=request.spelt_out) for contents in found],
         )
-        await work.publisher.publish(
+        await work.outgoing.publish(
             tx, [Draft(arrival.node, header.sender, answer, tx.at, event_id=header.event_id)]
         )
     return [Done()] * len(arrivals)
@@ -72,8 +72,9 @@ async def compare_holdings(
     the differences. An answer to a question that is closed, or was asked anew, changes nothing.
     """
     results: list[Result] = []
-    for arrival in arrivals:
-        answer = cast("HoldingsAnswer", arrival.envelope.body)
+    answers = [cast("HoldingsAnswer", arrival.envelope.body) for arrival in arrivals]
+    await consistency.lock(tx, [answer.request_id for answer in answers])
+    for arrival, answer in zip(arrivals, answers, strict=True):
         question = await consistency.question(
             tx, answer.request_id, node=arrival.node, keeper=arrival.envelope.header.sender
         )
@@ -110,7 +111,7 @@ async def _compare(
     else:
         await ask(
             tx,
-            work.publisher,
+            work.outgoing,
             [
                 Question(uuid7(), question.check_id, question.node, question.keeper,
                          (mine.numbers,), spelt_out=True, tries=1)

@@ -67,7 +67,7 @@ async def confirm_move_outs(
     placed = place(known, timely)
     await relocation.confirm_move_outs(tx, placed.values())
     effective = {(row.node, row.notice_id) for row in placed.values()}
-    await work.publisher.publish(
+    await work.outgoing.publish(
         tx,
         [
             _confirmation(arrival, notice, tx.at)
@@ -165,7 +165,7 @@ async def answer_requests(
     contents = await certificates.issued(
         tx, [Question(a.node, r.resident_codes) for a, r in zip(arrivals, requests, strict=True)]
     )
-    await work.publisher.publish(
+    await work.outgoing.publish(
         tx,
         [
             _answer(arrival, content, tx.at)

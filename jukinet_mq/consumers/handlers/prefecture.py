@@ -47,7 +47,7 @@ async def forward_updates(
         for prefecture, group in by_prefecture.items()
         for originals in bundles(a.envelope.signed for a in group)
     ]
-    await work.publisher.publish(tx, drafts)
+    await work.outgoing.publish(tx, drafts)
     return [Done()] * len(arrivals)
 
 

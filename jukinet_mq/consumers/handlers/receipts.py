@@ -22,7 +22,7 @@ async def receive_receipts(
     tx: Transaction,
     arrivals: Sequence[Arrival],
     *,
-    work: Workplace,  # noqa: ARG001
+    work: Workplace,
 ) -> Sequence[Result]:
     """Write down what keepers have answered.
 
@@ -53,7 +53,7 @@ async def receive_receipts(
         tx, [one.message_id for one, known in owed if known is not None and not one.matches]
     )
     await overdue.hear(tx, _answered(owed))
-    await outbox.undate(tx, _dated_ahead(owed))
+    await work.outgoing.publish(tx, [], undated=_dated_ahead(owed))
     return [Done()] * len(arrivals)
 
 

@@ -18,8 +18,8 @@ async def record_updates(tx: Transaction, arrivals: Sequence[Arrival]) -> None:
 
     Where a resident code was changed, the entry under the former code ends with that event.
     """
-    await register.record(tx, [_entry(arrival) for arrival in arrivals])
-    await register.hold(tx, [e for a in arrivals if (e := _ended(a)) is not None])
+    ended = [e for a in arrivals if (e := _ended(a)) is not None]
+    await register.record(tx, [_entry(arrival) for arrival in arrivals], ended=ended)
 
 
 def _entry(arrival: Arrival) -> Entry:

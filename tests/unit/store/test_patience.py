@@ -12,8 +12,9 @@ from datetime import timedelta
 import pytest
 
 from jukinet_mq import telemetry
-from jukinet_mq.errors import BrokerUnavailableError, DatabaseUnavailableError
+from jukinet_mq.errors import BrokerUnavailableError, DatabaseUnavailableError, RolledBackError
 from jukinet_mq.store.patience import Patience
+from jukinet_mq.store.repeating import TRIES_MAX
 from tests.fixtures.telling import Told
 
 SETTLED = timedelta(seconds=2)
@@ -186,3 +187,25 @@ async def test_other_errors_are_not_waited_for(told: Told) -> None:
         await Trial().patiently(failing(1, BrokerUnavailableError("nack")), name="relay")
 
     assert [] == told
+
+
+async def test_rolled_back_work_is_repeated_and_is_no_outage(told: Told) -> None:
+    """A deadlock costs milliseconds and one line in the log, not a pause of everything."""
+    trial = Trial()
+
+    done = await trial.patiently(failing(2, RolledBackError("deadlock")), name="keep")
+
+    assert "done" == done
+    assert [] == told.named(telemetry.CONSUMING_PAUSED)
+    assert [1, 2] == [fields["tries"] for fields in told.named(telemetry.TRANSACTION_REPEATED)]
+
+
+async def test_work_that_is_always_rolled_back_becomes_an_outage(told: Told) -> None:
+    """Repetition is bounded: then the worker pauses, says so, and goes on by itself."""
+    trial = Trial()
+
+    done = await trial.patiently(failing(TRIES_MAX, RolledBackError("deadlock")), name="keep")
+
+    assert "done" == done
+    assert 1 == len(told.named(telemetry.CONSUMING_PAUSED))
+    assert TRIES_MAX - 1 == len(told.named(telemetry.TRANSACTION_REPEATED))

@@ -1,5 +1,5 @@
 -- Put published envelopes back in line; the recipient's inbox makes the repetition harmless.
--- Rows are locked in one order, so that two who relay the same again cannot deadlock.
+-- Rows are locked in one order.
 WITH again AS MATERIALIZED (
     SELECT position FROM outbox
     WHERE message_id = ANY ($1::uuid[]) AND relayed_at IS NOT NULL

@@ -30,6 +30,7 @@ WITH batch AS MATERIALIZED (
     -- All of it only while something was relayed: in an outage the search waits.
     WHERE EXISTS (SELECT FROM old WHERE relays > 0)
       AND (got.keepers < owed.keepers OR got.actors < owed.actors)
+    ORDER BY o.message_id
     ON CONFLICT DO NOTHING
 )
 SELECT max(position) AS position, count(*) FILTER (WHERE relays > 0) AS relayed FROM old

@@ -1,5 +1,5 @@
--- A later certificate of the same move-out takes the place of these; their content goes now,
--- their envelopes when they are due.
+-- A later certificate of the same move-out takes the place of these, which are locked; their
+-- content goes now, their envelopes when they are due.
 WITH replaced AS (
     UPDATE certificate_held AS c SET state = 'replaced', body = NULL, ended_at = $4
     FROM unnest($1::uuid[], $2::text[], $3::text[]) AS r (message_id, node, sender)

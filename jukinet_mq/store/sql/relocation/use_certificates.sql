@@ -1,4 +1,4 @@
--- Give persons of held certificates to filings; returns who was still unused.
+-- Give persons of held certificates, which are locked, to filings; returns who was still unused.
 UPDATE certificate_person AS p SET used_by = u.filing
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[])
     AS u (message_id, node, sender, resident_code, filing)
