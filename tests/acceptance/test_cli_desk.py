@@ -110,10 +110,18 @@ async def test_following_ends_at_its_deadline_and_says_what_is_still_tried(
     installation: Installation,
 ) -> None:
     """Without a worker nothing is decided: the command ends in time and tells it."""
-    [message_id] = await park(installation, 1, reason="followed")
+    [message_id] = await park(installation, 1, reason="card_privilege_lost")
 
     done = installation.jukinet(
-        "parked", "replay", "--reason", "followed", "--why", "test", "--apply", "--follow", "1s"
+        "parked",
+        "replay",
+        "--reason",
+        "card_privilege_lost",
+        "--why",
+        "test",
+        "--apply",
+        "--follow",
+        "1s",
     )
     past = told(installation, "parked", "history", str(message_id), "--tier", "prefecture")
 
@@ -152,8 +160,8 @@ async def test_replay_that_is_killed_is_resumed_by_the_same_command(
     installation: Installation,
 ) -> None:
     """SIGKILL between two batches: what was replayed is, and the rest is replayed once (G11)."""
-    ids = await park(installation, 60, reason="killed_midway")
-    words = ["parked", "replay", "--reason", "killed_midway", "--why", "fixed", "--apply"]
+    ids = await park(installation, 60, reason="holdings_answer_wrong")
+    words = ["parked", "replay", "--reason", "holdings_answer_wrong", "--why", "fixed", "--apply"]
     ended = "SELECT count(*) FROM parked WHERE reason = 'killed_midway' AND ended_at IS NOT NULL"
 
     async def some_ended() -> bool:

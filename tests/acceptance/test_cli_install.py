@@ -231,13 +231,22 @@ def test_node_list_of_a_prefecture_holds_its_municipalities(installation: Instal
     assert 63 == len(json.loads(listed.stdout))
 
 
-@pytest.mark.parametrize("code", ["131017", "999999", "13101"])
-def test_unknown_node_is_refused_with_what_is_wrong(installation: Installation, code: str) -> None:
-    """A mistyped code ends in one line and exit code 65."""
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("131017", "131016 千代田区?"),
+        ("999999", "mistyped digit"),
+        ("13101", "131016 千代田区?"),
+    ],
+)
+def test_unknown_node_is_refused_with_what_is_wrong(
+    installation: Installation, code: str, said: str
+) -> None:
+    """A mistyped code ends with exit code 2 and what was likely meant."""
     shown = installation.jukinet("node", "show", code)
 
-    assert 65 == shown.returncode
-    assert 1 == len(shown.stderr.splitlines())
+    assert 2 == shown.returncode
+    assert said in shown.stderr
 
 
 def test_reader_that_goes_away_hears_nothing_more(installation: Installation) -> None:

@@ -64,16 +64,16 @@ async def test_parked_envelopes_are_listed_by_cause_and_filtered(
     installation: Installation,
 ) -> None:
     """Operators look at causes first; every filter narrows what is shown."""
-    old = await park(installation, reason="lists_old", age=timedelta(hours=3))
-    new = await park(installation, reason="lists_new", kind="move-out-confirmation")
+    old = await park(installation, reason="certificate_used", age=timedelta(hours=3))
+    new = await park(installation, reason="certificate_mismatch", kind="move-out-confirmation")
 
     causes, _ = listed(installation, "--node", TOKYO)
-    by_age = listed(installation, "--older-than", "2h", "--reason", "lists_old")[1]
-    too_new = listed(installation, "--older-than", "2h", "--reason", "lists_new")[1]
+    by_age = listed(installation, "--older-than", "2h", "--reason", "certificate_used")[1]
+    too_new = listed(installation, "--older-than", "2h", "--reason", "certificate_mismatch")[1]
     by_kind = listed(installation, "--kind", "move-out-confirmation", "--sender", CHIYODA)[1]
-    table = installation.jukinet("parked", "list", "--reason", "lists_old")
+    table = installation.jukinet("parked", "list", "--reason", "certificate_used")
 
-    assert {"lists_old", "lists_new"} <= {cause["reason"] for cause in causes}
+    assert {"certificate_used", "certificate_mismatch"} <= {cause["reason"] for cause in causes}
     assert [str(old)] == by_age
     assert [] == too_new
     assert [str(new)] == by_kind
@@ -119,11 +119,18 @@ async def test_replay_is_dry_until_applied_and_remembers_who_and_why(
 
 async def test_discarded_envelope_is_answered_and_stays_parked(installation: Installation) -> None:
     """Its sender is owed a rejection; a receipt itself is never answered."""
-    update = await park(installation, reason="hopeless")
-    receipt = await park(installation, reason="hopeless", kind="receipt")
+    update = await park(installation, reason="seal_unopenable")
+    receipt = await park(installation, reason="seal_unopenable", kind="receipt")
 
     done = installation.jukinet(
-        "parked", "discard", "--reason", "hopeless", "--why", "test data", "--apply", "--json"
+        "parked",
+        "discard",
+        "--reason",
+        "seal_unopenable",
+        "--why",
+        "test data",
+        "--apply",
+        "--json",
     )
 
     assert 0 == done.returncode, done.stderr
