@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -14,6 +14,7 @@ from jukinet_mq.config import Settings
 from jukinet_mq.consumers.asking import ask_for_missing
 from jukinet_mq.consumers.consistency import ask_again, check_due
 from jukinet_mq.consumers.handlers.tables import HANDLERS, REPEATS
+from jukinet_mq.consumers.hosting import Hosting
 from jukinet_mq.consumers.notices import COUNT_EVERY, count_missing
 from jukinet_mq.consumers.overdue import chase
 from jukinet_mq.consumers.pipeline import Desk
@@ -46,21 +47,37 @@ def workers(given: Settings, room: Room, nodes: Sequence[NodeCode] | None) -> li
 
     All of a tier log in together, as the centre that hosts them; a node by itself logs in as
     itself, with a connection of its own.
+
+    Raises:
+        NodeKeyError: The keys of none of the nodes can be used; what is wrong with the first's.
     """
+    everybody = [node.code for node in room.directory.nodes(room.tier)]
+    hosting = Hosting(room.trusting.check_keys, everybody)
     if nodes is None:
-        hosted = [node.code for node in room.directory.nodes(room.tier)]
-        centre = next((c.name for c in DEFAULT_CENTRES if c.hosts == room.tier), hosted[0])
-        return [_worker(given, room, login=centre, nodes=hosted, relays=None)]
+        centre = next((c.name for c in DEFAULT_CENTRES if c.hosts == room.tier), everybody[0])
+        _check_keys(hosting, everybody)
+        return [_worker(given, room, hosting, login=centre, nodes=everybody, relays=None)]
     for code in nodes:
         node = room.directory.node(code)
         if node.tier is not room.tier:
             raise WrongPlaceError(f"{code} is a node of the {node.tier} tier, not {room.tier}")
-    return [_worker(given, room, login=code, nodes=[code], relays=[code]) for code in nodes]
+    _check_keys(hosting, nodes)
+    return [
+        _worker(given, room, hosting, login=code, nodes=[code], relays=[code]) for code in nodes
+    ]
+
+
+def _check_keys(hosting: Hosting, nodes: Sequence[NodeCode]) -> None:
+    """Find out which of *nodes* wait; where all of them do, the process is set up wrongly."""
+    hosting.check(nodes)
+    if len(hosting.waiting) == len(set(nodes)):
+        raise hosting.waiting[nodes[0]]
 
 
 def _worker(
     given: Settings,
     room: Room,
+    hosting: Hosting,
     *,
     login: str,
     nodes: Sequence[NodeCode],
@@ -72,9 +89,9 @@ def _worker(
         queues={queue_name(room.directory.node(code)): code for code in nodes},
         nodes=relays,
         in_flight=IN_FLIGHT[room.tier],
-        chores=list(_chores(room, relays)),
+        chores=list(_chores(room, hosting, relays)),
     )
-    return Worker(post, desk(room))
+    return Worker(post, desk(room), hosting)
 
 
 def desk(room: Room) -> Desk:
@@ -91,17 +108,21 @@ def desk(room: Room) -> Desk:
     )
 
 
-def _chores(room: Room, nodes: Sequence[NodeCode] | None) -> Iterator[Chore]:
+def _chores(room: Room, hosting: Hosting, nodes: Sequence[NodeCode] | None) -> Iterator[Chore]:
     """Yield what else comes round at a tier; what publishes does so for *nodes* (all: None)."""
     database, publisher = room.database, room.publisher
+
+    def publishing(work: Callable[..., Awaitable[object]]) -> Callable[[], Awaitable[object]]:
+        return partial(hosting.work, nodes, partial(work, database, publisher))
+
     yield Chore("trust", TRUST_EVERY, partial(room.trusting.refresh, database))
-    yield Chore("ask", ASK_EVERY, partial(ask_for_missing, database, publisher, nodes))
+    yield Chore("ask", ASK_EVERY, publishing(ask_for_missing))
     if room.tier is not Tier.NATIONAL:  # All that J-LIS says is on the receipt plane.
         yield Chore("chase", CHASE_EVERY, partial(chase, database))
     if room.tier is Tier.MUNICIPALITY:
         yield Chore("erase", ERASE_EVERY, partial(_erase, database))
-        yield Chore("check", CHECK_EVERY, partial(check_due, database, publisher, nodes))
-        yield Chore("ask-again", CHECK_EVERY, partial(ask_again, database, publisher, nodes))
+        yield Chore("check", CHECK_EVERY, publishing(check_due))
+        yield Chore("ask-again", CHECK_EVERY, publishing(ask_again))
         yield Chore("count", COUNT_EVERY, partial(count_missing, database))
 
 

@@ -39,16 +39,37 @@ class MissingPackageError(ConfigurationError):
     reason = "package_missing"
 
 
-class MissingKeyError(ConfigurationError):
+class NodeKeyError(ConfigurationError):
+    """The key files of one node cannot be used; that node waits, and no other.
+
+    `node` names it, and is None where the file is not one node's.
+    """
+
+    reason = "private_key_unusable"
+
+    @property
+    def node(self) -> str | None:
+        """Return the node's code."""
+        found = self.facts.get("node")
+        return None if found is None else str(found)
+
+
+class MissingKeyError(NodeKeyError):
     """A node has no private key where this process looks for it."""
 
     reason = "private_key_missing"
 
 
-class UnsafeKeyFileError(ConfigurationError):
+class UnsafeKeyFileError(NodeKeyError):
     """A private key can be read by others than its owner."""
 
     reason = "private_key_unsafe"
+
+
+class SigningKeyNotValidError(NodeKeyError):
+    """No signing key of a node is valid now: over, not begun, revoked or not enrolled."""
+
+    reason = "signing_key_not_valid"
 
 
 class SchemaVersionError(ConfigurationError):

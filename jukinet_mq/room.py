@@ -10,18 +10,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from jukinet_mq import telemetry
 from jukinet_mq.clock import Clock, utc_now
 from jukinet_mq.config import Settings
-from jukinet_mq.nodes import Directory, Tier, directory
+from jukinet_mq.errors import MissingKeyError, UnknownKeyError
+from jukinet_mq.nodes import Directory, NodeCode, Tier, directory
 from jukinet_mq.producers.publisher import Publisher
 from jukinet_mq.store import trust
 from jukinet_mq.store.database import Database
 from jukinet_mq.store.patience import Patience
 from jukinet_mq.trust.keyring import KeyRing
+from jukinet_mq.trust.signing import SigningKey
 from jukinet_mq.trust.store import TrustStore
 from jukinet_mq.trust.verification import Verifier
 
@@ -45,9 +47,14 @@ def settings() -> Settings:
 
 @dataclass(slots=True)
 class Trusting:
-    """The present snapshot of a tier's trust store, for everyone who needs one."""
+    """The present snapshot of a tier's trust store, for everyone who needs one.
+
+    Attributes:
+        clock: Says whether a key is valid now.
+    """
 
     keyring: KeyRing
+    clock: Clock = utc_now
     snapshot: TrustStore = field(default_factory=TrustStore)
     verifiers: list[Verifier] = field(default_factory=list)
 
@@ -65,6 +72,38 @@ class Trusting:
             keys=len(keys),
             revoked=sum(key.revoked_at is not None for key in keys),
         )
+
+    def signing_key(self, node: NodeCode, time: datetime) -> SigningKey:
+        """Return the key with which *node* signs now what is dated *time*.
+
+        Raises:
+            NodeKeyError: Its files cannot be used, or none of its keys is valid now, enrolled in
+                this tier and not revoked.
+            ImpossibleDateError: None of those is valid at *time*.
+        """
+        return self.keyring.signing_key(
+            node, self.clock(), time=time, enrolled=self.snapshot.signer
+        )
+
+    def check_keys(self, node: NodeCode) -> None:
+        """Make sure that *node* can sign and open now; its files are read again if changed.
+
+        Raises:
+            NodeKeyError: It cannot.
+        """
+        now = self.clock()
+        self.keyring.refresh(node)
+        self.keyring.signing_key(node, now, enrolled=self.snapshot.signer)
+        try:
+            sealed_to = self.snapshot.sealing_key(node, now).kid
+        except UnknownKeyError:
+            return  # Nobody can seal to it either.
+        if sealed_to not in {key.kid for key in self.keyring.sealing_keys(node)}:
+            raise MissingKeyError(
+                f"bodies are sealed to key {sealed_to} of node {node}, and its key file under "
+                f"{self.keyring.root} holds others. Restore it, or enrol the keys that it holds.",
+                node=node,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +127,7 @@ async def open_room(
         DatabaseUnavailableError: It is away; with *patient*, it is waited for instead.
     """
     async with Database(given.database_url(tier), clock=clock) as database:
-        trusting = Trusting(KeyRing(given.trust))
+        trusting = Trusting(KeyRing(given.trust), clock)
         if patient:
             patiently = Patience(stop=asyncio.Event(), settled=timedelta(0), tier=tier.value)
             await patiently(partial(trusting.refresh, database), name="trust")
@@ -97,6 +136,6 @@ async def open_room(
         publisher = Publisher(
             directory(),
             trust=lambda: trusting.snapshot,
-            signing_key=trusting.keyring.signing_key,
+            signing_key=trusting.signing_key,
         )
         yield Room(tier, database, directory(), trusting, publisher)

@@ -262,6 +262,14 @@ FIELD_DROPPED = _declare(
     "A field that is not declared was kept out of the log; said once per name.",
     "field",
 )
+NODE_SUSPENDED = _declare(
+    "node.suspended",
+    Level.ERROR,
+    "The keys of a node cannot be used; its queue is not consumed and nothing is signed for it.",
+)
+NODE_RESUMED = _declare(
+    "node.resumed", Level.WARNING, "The keys of a node are good again, and it works."
+)
 TRUST_REFRESHED = _declare(
     "trust.refreshed", Level.DEBUG, "The trust store was read again.", "keys", "revoked"
 )

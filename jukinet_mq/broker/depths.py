@@ -8,7 +8,7 @@ import aio_pika
 import aiormq
 
 from jukinet_mq.broker.connection import CONNECT_TIMEOUT, translated
-from jukinet_mq.errors import TopologyDriftError
+from jukinet_mq.errors import BrokerUnavailableError, TopologyDriftError
 
 
 async def depths(url: str, queues: Iterable[str]) -> dict[str, int]:
@@ -35,5 +35,8 @@ async def depths(url: str, queues: Iterable[str]) -> dict[str, int]:
                     raise TopologyDriftError(
                         f"the broker has no queue {name}; run `jukinet topology apply`"
                     ) from error
-                found[name] = queue.declaration_result.message_count or 0
+                count = queue.declaration_result.message_count
+                if count is None:
+                    raise BrokerUnavailableError(f"the broker does not say how much {name} holds")
+                found[name] = count
     return found

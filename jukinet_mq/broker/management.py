@@ -34,16 +34,17 @@ class BrokerNode:
     """One node of the cluster.
 
     Attributes:
-        memory_alarm: It has stopped all publishers for want of memory.
-        disk_alarm: It has stopped all publishers for want of disk.
+        memory_alarm: It has stopped all publishers for want of memory; None where it does not
+            say, as in its first seconds.
+        disk_alarm: It has stopped all publishers for want of disk; None as above.
         divided_from: Nodes that it no longer keeps its records with, though it reaches them:
             up to 3.13 a partition that ends just as it is noticed may leave that behind.
     """
 
     name: str
     running: bool
-    memory_alarm: bool
-    disk_alarm: bool
+    memory_alarm: bool | None
+    disk_alarm: bool | None
     divided_from: tuple[str, ...]
 
     @property
@@ -58,6 +59,11 @@ class BrokerNode:
         }
         return " and ".join(said for said, holds in wrong.items() if holds)
 
+    @property
+    def says_all(self) -> bool:
+        """Whether it says of everything that could be wrong whether it is."""
+        return not self.running or None not in (self.memory_alarm, self.disk_alarm)
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -70,13 +76,21 @@ class Overview:
 
     @property
     def healthy(self) -> bool:
-        """Whether every node runs with all others and none has stopped the publishers."""
+        """Whether every node runs with all others and none says that it stops the publishers."""
         return not any(node.trouble for node in self.nodes)
+
+    @property
+    def says_all(self) -> bool:
+        """Whether no node keeps to itself what could be wrong with it."""
+        return all(node.says_all for node in self.nodes)
 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
     """One queue now; a quorum queue reports its counts with up to 5 s of delay.
+
+    Counts are None where the broker does not say them: of a queue made a moment ago, or where its
+    statistics are switched off.
 
     Attributes:
         ready: Waiting for a consumer.
@@ -87,9 +101,9 @@ class QueueState:
     name: str
     type: str
     state: str
-    ready: int
-    unacknowledged: int
-    consumers: int
+    ready: int | None
+    unacknowledged: int | None
+    consumers: int | None
     members: tuple[str, ...]
 
 
@@ -207,7 +221,14 @@ class ManagementClient:
 
     async def get(self, path: str, **params: str) -> Any:  # noqa: ANN401 - JSON
         """Return the parsed answer of a GET below `/api/`."""
-        return (await self._request("GET", path, params=params)).json()
+        response = await self._request("GET", path, params=params)
+        try:
+            return response.json()
+        except ValueError:
+            raise BrokerUnavailableError(
+                f"{response.url.copy_with(username=None, password=None)} answers no JSON; does "
+                "JUKINET_MANAGEMENT_URL name RabbitMQ's management API?"
+            ) from None
 
     async def put(self, path: str, body: Mapping[str, Any]) -> None:
         """PUT *body* below `/api/`."""
@@ -269,20 +290,19 @@ def _node(found: Mapping[str, Any]) -> BrokerNode:
     return BrokerNode(
         name=found["name"],
         running=found["running"],
-        memory_alarm=found.get("mem_alarm", False),
-        disk_alarm=found.get("disk_free_alarm", False),
+        memory_alarm=found.get("mem_alarm"),
+        disk_alarm=found.get("disk_free_alarm"),
         divided_from=tuple(found.get("partitions", ())),
     )
 
 
 def _queue(found: Mapping[str, Any]) -> QueueState:
-    # A queue that was declared a moment ago has no counts yet.
     return QueueState(
         name=found["name"],
         type=found.get("type", "classic"),
         state=found.get("state", "unknown"),
-        ready=found.get("messages_ready", 0),
-        unacknowledged=found.get("messages_unacknowledged", 0),
-        consumers=found.get("consumers", 0),
+        ready=found.get("messages_ready"),
+        unacknowledged=found.get("messages_unacknowledged"),
+        consumers=found.get("consumers"),
         members=tuple(found.get("members", ())),
     )

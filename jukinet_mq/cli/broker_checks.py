@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 from jukinet_mq.cli.finding import Finding
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
-    from jukinet_mq.broker.management import ManagementClient, Overview
+    from jukinet_mq.broker.management import ManagementClient, Overview, QueueState
     from jukinet_mq.config import Settings
 
 COPIES: Final = 3
 """RabbitMQ puts a queue on so many nodes by default, in all versions; two may not be lost."""
+TOLD_WITHIN: Final = timedelta(seconds=6)
+"""A broker or a queue that has just begun says some things about itself only after 5 seconds."""
+ASK_EVERY: Final = timedelta(seconds=0.5)
+_T = TypeVar("_T")
 
 
 async def broker(given: Settings) -> list[Finding]:
     """Look for nodes in trouble, queues with too few copies, and what was dead-lettered."""
     from jukinet_mq.cli.running import open_management
-    from jukinet_mq.errors import TopologyDriftError
-    from jukinet_mq.topology.model import DEAD
 
     async with open_management(given) as client:
-        overview = await client.overview()
+        overview = await _told(client.overview, lambda found: found.says_all)
         found = [_nodes(overview)]
         if len(overview.nodes) > 1:
             found.append(await _copies(client, nodes=len(overview.nodes)))
-        try:
-            dead = (await client.queue(DEAD)).ready
-        except TopologyDriftError:
-            return found
-        fix = "look into the workers' logs: something has ended them while they handled these"
-        found.append(
-            Finding(DEAD, ok=dead == 0, said=f"{dead:,} deliveries in it", fix=fix if dead else "")
-        )
+        found.append(await _dead(client))
     return found
+
+
+async def _told(ask: Callable[[], Awaitable[_T]], is_told: Callable[[_T], bool]) -> _T:
+    """Ask until everything is told, or for as long as RabbitMQ may be behind."""
+    ends = asyncio.get_running_loop().time() + TOLD_WITHIN.total_seconds()
+    while True:
+        found = await ask()
+        if is_told(found) or asyncio.get_running_loop().time() >= ends:
+            return found
+        await asyncio.sleep(ASK_EVERY.total_seconds())
 
 
 def _nodes(overview: Overview) -> Finding:
@@ -50,13 +57,54 @@ def _nodes(overview: Overview) -> Finding:
             fix="free memory or disk where there is an alarm; start a node that does not run, and "
             "restart the fewer of divided ones; see its log",
         )
+    if silent := [node.name for node in overview.nodes if not node.says_all]:
+        return Finding(
+            "broker",
+            ok=False,
+            said=f"{known}; not known: whether {', '.join(silent)} has an alarm",
+            fix="ask again; if it stays so, switch on the statistics of RabbitMQ's management",
+            known=False,
+        )
     return Finding("broker", ok=True, said=known)
+
+
+async def _dead(client: ManagementClient) -> Finding:
+    from jukinet_mq.errors import TopologyDriftError
+    from jukinet_mq.topology.model import DEAD
+
+    async def count() -> int | None:
+        return (await client.queue(DEAD)).ready
+
+    try:
+        dead = await _told(count, lambda found: found is not None)
+    except TopologyDriftError:
+        said = "not known: there is no such queue"
+        return Finding(DEAD, ok=False, said=said, fix="see topology", known=False)
+    if dead is None:
+        return Finding(
+            DEAD,
+            ok=False,
+            said="not known: the broker does not say how many deliveries are in it",
+            fix="ask again; if it stays so, switch on the statistics of RabbitMQ's management",
+            known=False,
+        )
+    fix = "look into the workers' logs: something has ended them while they handled these"
+    said = f"{dead:,} deliveries in it"
+    return Finding(DEAD, ok=dead == 0, said=said, fix=fix if dead else "")
 
 
 async def _copies(client: ManagementClient, *, nodes: int) -> Finding:
     """Find the queues that one node's loss would stop: made in a lesser cluster, or out of step."""
     wanted = min(COPIES, nodes)
-    queues = await client.queues()
+    queues = await _told(client.queues, lambda found: not _silent(found))
+    if silent := _silent(queues):
+        return Finding(
+            "copies",
+            ok=False,
+            said=f"not known of {len(silent):,} of {len(queues):,} queues, the first: {silent[0]}",
+            fix="ask again; if it stays so, see `jukinet topology check`",
+            known=False,
+        )
     few = [queue.name for queue in queues if 0 < len(queue.members) < wanted]
     if few:
         return Finding(
@@ -79,6 +127,11 @@ async def _copies(client: ManagementClient, *, nodes: int) -> Finding:
     return Finding("copies", ok=True, said=f"every queue is on {wanted} nodes of the broker")
 
 
+def _silent(queues: Sequence[QueueState]) -> list[str]:
+    """Return the quorum queues that do not say where they are."""
+    return [queue.name for queue in queues if queue.type == "quorum" and not queue.members]
+
+
 async def topology(given: Settings) -> Finding:
     """Hold what the broker has against what the directory and the catalogue give."""
     from jukinet_mq.cli.running import open_management
@@ -91,15 +144,20 @@ async def _drift(client: ManagementClient) -> Finding:
     from jukinet_mq.broker import topology
     from jukinet_mq.nodes import directory
     from jukinet_mq.topology.build import build
+    from jukinet_mq.topology.difference import Problem
 
     wanted = build(directory())
     differences = await topology.check(client, wanted)
     if differences:
+        known = [one for one in differences if one.problem is not Problem.UNKNOWN]
+        said = f"{len(known):,} differences, {len(differences) - len(known):,} parts not known"
         return Finding(
             "topology",
             ok=False,
-            said=f"{len(differences):,} differences, the first: {differences[0]}",
-            fix="run `jukinet topology apply`; `jukinet topology check` lists them",
+            said=f"{said}; the first: {[*known, *differences][0]}",
+            fix="`jukinet topology check` lists them, with what removes each; `jukinet topology "
+            "apply` adds what is missing",
+            known=bool(known),
         )
     return Finding("topology", ok=True, said=f"{len(wanted.queues):,} queues as they must be")
 

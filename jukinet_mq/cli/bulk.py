@@ -15,10 +15,9 @@ from jukinet_mq.errors import (
     DataRefusedError,
     JukinetError,
     MalformedBodyError,
-    MissingKeyError,
+    NodeKeyError,
     RejectedError,
     UnknownKeyError,
-    UnsafeKeyFileError,
 )
 from jukinet_mq.nodes import Tier
 from jukinet_mq.producers.events import Event, read_event
@@ -41,13 +40,7 @@ if TYPE_CHECKING:
     from jukinet_mq.config import Settings
     from jukinet_mq.room import Room
 
-_OF_ONE_LINE: Final = (
-    RejectedError,
-    DataRefusedError,
-    MissingKeyError,
-    UnsafeKeyFileError,
-    UnknownKeyError,
-)
+_OF_ONE_LINE: Final = (RejectedError, DataRefusedError, NodeKeyError, UnknownKeyError)
 """What refuses a line and no other: its content, or a key of a node that it concerns."""
 
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from jukinet_mq.cli import broker_checks
+from jukinet_mq.cli import broker_checks, key_checks
 from jukinet_mq.cli.finding import Finding
 from jukinet_mq.cli.terminal import moment
 from jukinet_mq.clock import utc_now
-from jukinet_mq.errors import JukinetError
+from jukinet_mq.errors import BrokerAccessError, JukinetError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
     from jukinet_mq.config import Settings
     from jukinet_mq.store.desk import Health
-    from jukinet_mq.trust.keys import EnrolledKey
 
 CLOCK_MAX: Final = timedelta(seconds=5)
 """Clocks further apart than this order a resident's updates wrongly sooner or later."""
 STUCK_AFTER: Final = timedelta(minutes=2)
 """The relay needs less than a second; what waits this long will not go by itself."""
-ENDS_WITHIN: Final = timedelta(days=30)
 LAYER_TIMEOUT: Final = timedelta(seconds=20)
 
 
@@ -43,7 +41,8 @@ async def examine(given: Settings) -> list[Finding]:
     if given.amqp_url is not None:
         found += await _guarded("credentials", partial(broker_checks.credentials, given))
     for tier in tiers:
-        found += await _guarded(f"trust {tier}", partial(_trust, given, tier))
+        found += await _guarded(f"trust {tier}", partial(key_checks.enrolled, given, tier))
+        found += await _guarded(f"keys {tier}", partial(key_checks.files, given, tier))
     return found
 
 
@@ -56,15 +55,20 @@ async def _guarded(layer: str, check: Check) -> list[Finding]:
         said, _, hint = str(error).partition("; ")
         # Only a hint that names a command is a fix.
         fix = hint if "`jukinet" in hint else _fix(layer)
-        return [Finding(layer, ok=False, said=f"{said} [{error.reason}]", fix=fix)]
+        known = not isinstance(error, BrokerAccessError)
+        said = f"{said} [{error.reason}]"
+        return [Finding(layer, ok=False, said=said, fix=fix, known=known)]
     except TimeoutError:
-        said = f"no answer within {LAYER_TIMEOUT.total_seconds():.0f} s"
-        return [Finding(layer, ok=False, said=said, fix=_fix(layer))]
+        said = f"not known: no answer within {LAYER_TIMEOUT.total_seconds():.0f} s"
+        return [Finding(layer, ok=False, said=said, fix=_fix(layer), known=False)]
+    except Exception as error:  # noqa: BLE001  # one check that fails hides no other
+        said = f"not known: the check failed ({type(error).__name__})"
+        return [Finding(layer, ok=False, said=said, fix=_fix(layer), known=False)]
     return found if isinstance(found, list) else [found]
 
 
 def _fix(layer: str) -> str:
-    if layer.startswith("trust"):
+    if layer.startswith(("trust", "keys")):
         return "run `jukinet trust init`"
     if layer in ("topology", "credentials"):
         return "run `jukinet topology apply`"
@@ -173,56 +177,3 @@ def _outbox(layer: str, health: Health) -> Finding:
             fix="run the tier's worker, which relays: `jukinet worker TIER --all`; see broker",
         )
     return Finding(layer, ok=True, said=f"{health.outbox_waiting:,} wait for the broker")
-
-
-async def _trust(given: Settings, tier: Tier) -> Finding:
-    from jukinet_mq.cli.running import open_database
-    from jukinet_mq.nodes import directory
-    from jukinet_mq.store import trust
-
-    async with open_database(given, tier) as db, db.transaction() as tx:
-        keys = await trust.load(tx)
-    now = utc_now()
-    valid = [key for key in keys if key.is_valid_at(now) and key.revoked_at is None]
-    nodes = {(key.node, key.use) for key in valid}
-    wanted = 2 * len(directory().nodes())
-    layer = f"trust {tier}"
-    if strangers := _not_enrolled(given, valid):
-        return Finding(
-            layer,
-            ok=False,
-            said=f"{strangers:,} nodes sign here with keys that this tier does not know",
-            fix="run `jukinet trust init`, which enrols them",
-        )
-    if len(nodes) < wanted:
-        return Finding(
-            layer,
-            ok=False,
-            said=f"{len(nodes):,} of {wanted:,} keys are enrolled and valid",
-            fix="run `jukinet trust init`, or `jukinet trust enrol NODE CERT`",
-        )
-    last: dict[tuple[str, str], datetime] = {}
-    for key in valid:  # What was rolled may end: its successor is there.
-        last[key.node, key.use] = max(key.valid_until, last.get((key.node, key.use), now))
-    soon = min(last.values()) - now
-    if soon < ENDS_WITHIN:
-        said = f"a key ends in {soon.days} days"
-        return Finding(
-            layer,
-            ok=False,
-            said=said,
-            fix="run `jukinet trust rotate`, or have its node make a new one and enrol it",
-        )
-    return Finding(layer, ok=True, said=f"{len(nodes):,} keys enrolled and valid")
-
-
-def _not_enrolled(given: Settings, valid: Sequence[EnrolledKey]) -> int:
-    """Return how many nodes have keys in this home that nobody in this tier would believe."""
-    from jukinet_mq.trust import pki
-
-    authority = given.trust / "ca.cert.pem"
-    if not authority.exists():
-        return 0
-    kids = {key.kid for key in valid}
-    ours = pki.read_all(given.trust, at=utc_now())
-    return len({key.node for key in ours if key.kid not in kids})

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def doctor(*, as_json: options.Json = False) -> None:
     """Check broker, databases, schema, trust, topology, clocks and what is stuck; exit 1 if any.
 
-    Each line names the layer; a failing one says what to do about it. Works when everything is
-    down, and changes nothing.
+    Each line names the layer; a failing one says what to do about it, and `?` marks what could not
+    be found out. Works when everything is down, and changes nothing.
 
         $ jukinet doctor
     """
@@ -37,13 +37,19 @@ def doctor(*, as_json: options.Json = False) -> None:
         raise typer.Exit(FOUND_SOMETHING)
 
 
+def _mark(finding: Finding) -> str:
+    if not finding.known:
+        return "[yellow]?[/]"
+    return "[green]✓[/]" if finding.ok else "[red]✗[/]"
+
+
 def _print(findings: list[Finding]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2))
     for finding in findings:
-        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        mark = _mark(finding)
         said = Text(finding.said, style="" if finding.ok else "red")
         if finding.fix:
             said.append(f"\n→ {finding.fix}", style="yellow")

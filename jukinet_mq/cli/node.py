@@ -120,11 +120,15 @@ def _print(node: Node, parent: Node | None, queue: str, condition: Condition) ->
             ("numbers missing", counts.gaps),
         ]
     if state is not None:
-        hands = f"{state.unacknowledged:,} in hand, {state.consumers} consumers"
-        facts.append(("in its queue", f"{state.ready:,} ready, {hands}"))
+        hands = f"{_count(state.unacknowledged)} in hand, {_count(state.consumers)} consumers"
+        facts.append(("in its queue", f"{_count(state.ready)} ready, {hands}"))
     terminal.print_facts(facts)
     for line in condition.trouble:
         terminal.say(f"[yellow]![/] {terminal.escape(line)}")
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
 
 
 def _waiting(counts: NodeCounts) -> str:

@@ -83,7 +83,11 @@ def apply(node: Only = None) -> None:
 
 @app.command()
 def check(*, node: Only = None, as_json: options.Json = False) -> None:
-    """Compare the broker with what it must hold; print each difference, exit 78 if there is one."""
+    """Compare the broker with what it must hold; print each difference, exit 78 if there is one.
+
+    Also looks for what others have set and what would change how the broker treats our queues:
+    policies, limits, shovels, tracing. `?` marks what the broker does not tell this login.
+    """
     given = running.settings()
     differences = running.run(_check(given, _topology(node)))
     if as_json:
@@ -101,11 +105,18 @@ def check(*, node: Only = None, as_json: options.Json = False) -> None:
 def _report(differences: Sequence[Difference], *, silent: bool = False) -> None:
     if not differences:
         return
+    from jukinet_mq.topology.difference import Problem
+
     for difference in () if silent else differences:
-        terminal.say(f"[red]✗[/] {terminal.escape(difference)}")
+        known = difference.problem is not Problem.UNKNOWN
+        mark = "[red]✗[/]" if known else "[yellow]?[/]"
+        terminal.say(f"{mark} {terminal.escape(difference)}")
+    unknown = sum(difference.problem is Problem.UNKNOWN for difference in differences)
+    told = f", and does not tell {unknown:,} parts of it" if unknown else ""
     raise TopologyDriftError(
-        f"the broker differs in {len(differences):,} places from what it must hold. `jukinet "
-        "topology apply` adds what is missing; what is wrong or unexpected, a person removes"
+        f"the broker differs in {len(differences) - unknown:,} places from what it must hold"
+        f"{told}. `jukinet topology apply` adds what is missing; what is wrong or unexpected, a "
+        "person removes; to see all, let JUKINET_MANAGEMENT_URL name an administrator"
     )
 
 

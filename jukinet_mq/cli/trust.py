@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 
 from jukinet_mq.cli import options, running, terminal
 from jukinet_mq.cli.ending import work_is_done
-from jukinet_mq.errors import UnknownKeyError, UntrustedSignerError
+from jukinet_mq.errors import JukinetError, UnknownKeyError, UntrustedSignerError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class _KidCommand(TyperCommand):
 def init(node: options.NodesOption = None, tier: options.Tiers = None) -> None:
     """Make keys under JUKINET_HOME/trust and enrol them in the trust stores; keeps what exists.
 
-    With --node: only for these nodes and the ones that they answer to.
+    With --node: only for these nodes and the ones that they answer to. A node whose certificates
+    cannot be enrolled, such as ended ones, keeps no other from it and is named at the end.
     """
     from jukinet_mq.clock import utc_now
     from jukinet_mq.trust import pki
@@ -63,7 +64,7 @@ def init(node: options.NodesOption = None, tier: options.Tiers = None) -> None:
     now = utc_now()
     with terminal.console(stderr=True).status(f"making keys of {len(wanted):,} nodes ..."):
         issued = pki.init(given.trust, wanted, now=now)
-        keys = certified(given, wanted, now)
+        keys, faults = certified(given, wanted, now)
     terminal.say(
         f"[green]✓[/] keys of {len(issued.made):,} nodes made, of {len(issued.kept):,} kept, in "
         f"{terminal.escape(given.trust)}"
@@ -76,6 +77,7 @@ def init(node: options.NodesOption = None, tier: options.Tiers = None) -> None:
         )
     running.run(enrol_all(given, tiers, keys))
     work_is_done()
+    end_with(faults)
 
 
 @app.command()
@@ -159,12 +161,11 @@ def show(
 ) -> None:
     """Show a node's keys: in each trust store, and whether the private ones are here."""
     from jukinet_mq.clock import utc_now
-    from jukinet_mq.trust import pki
 
     given = running.settings()
     [wanted] = running.nodes_of([node])
     now = utc_now()
-    private = pki.key_path(given.trust, wanted.code).exists()
+    trouble = _trouble(given, wanted)
     found = [
         (one, key)
         for one in running.tiers_of(given, tier)
@@ -172,10 +173,13 @@ def show(
     ]
     if as_json:
         keys = [{"tier": one, **_facts(key, now)} for one, key in found]
-        terminal.print_json({"node": wanted.code, "private_keys_here": private, "keys": keys})
+        here = {"private_keys_here": trouble is None, "private_keys_trouble": trouble}
+        terminal.print_json({"node": wanted.code, **here, "keys": keys})
         return
-    here = "are here" if private else "are not here"
-    terminal.say(f"[bold]{terminal.node_label(wanted.code)}[/]: its private keys {here}")
+    said = "are here" if trouble is None else f"are not here, or cannot be used: {trouble}"
+    terminal.say(
+        f"[bold]{terminal.node_label(wanted.code)}[/]: its private keys {terminal.escape(said)}"
+    )
     terminal.print_table(
         ["trust store of", "for", "kid", "valid from", "until", "state"],
         [
@@ -184,6 +188,18 @@ def show(
             for one, key in found
         ],
     )  # fmt: skip
+
+
+def _trouble(given: Settings, node: Node) -> str | None:
+    """Say why the private keys of *node* cannot be used here; None if they can."""
+    from jukinet_mq.errors import NodeKeyError
+    from jukinet_mq.trust.key_files import read_node
+
+    try:
+        read_node(given.trust, node.code)
+    except NodeKeyError as error:
+        return f"{error} [{error.reason}]"
+    return None
 
 
 def _with_superiors(codes: Sequence[str] | None) -> list[Node]:
@@ -201,16 +217,36 @@ def _with_superiors(codes: Sequence[str] | None) -> list[Node]:
     return list(wanted.values())
 
 
-def certified(given: Settings, nodes: Sequence[Node], now: datetime) -> list[EnrolledKey]:
-    """Return the keys of these nodes that the authority has certified and that are not over."""
+def certified(
+    given: Settings, nodes: Sequence[Node], now: datetime
+) -> tuple[list[EnrolledKey], list[JukinetError]]:
+    """Return the keys of these nodes that the authority has certified and that are not over.
+
+    With what is wrong at the nodes that have none such.
+    """
     from jukinet_mq.trust import pki
 
     ca = pki.read_ca(given.trust / "ca.cert.pem", at=now)
-    return [
-        key
-        for one in nodes
-        for key in pki.read_certificates(pki.certificate_path(given.trust, one.code), ca, at=now)
-    ]
+    keys: list[EnrolledKey] = []
+    faults: list[JukinetError] = []
+    for one in nodes:
+        try:
+            keys += pki.read_certificates(pki.certificate_path(given.trust, one.code), ca, at=now)
+        except JukinetError as error:
+            faults.append(error)
+    return keys, faults
+
+
+def end_with(faults: Sequence[JukinetError]) -> None:
+    """Name the nodes at which something was wrong; all that could be done is done.
+
+    Raises:
+        JukinetError: The last of them; the others are printed.
+    """
+    for fault in faults[:-1]:
+        terminal.say(f"[red]✗[/] {terminal.escape(fault)}")
+    if faults:
+        raise faults[-1]
 
 
 async def enrol_all(given: Settings, tiers: Iterable[Tier], keys: Sequence[EnrolledKey]) -> None:

@@ -9,7 +9,8 @@ import typer
 
 from jukinet_mq.cli import amounts, codes, options, running, terminal
 from jukinet_mq.cli.ending import work_is_done
-from jukinet_mq.cli.trust import app, certified, enrol_all
+from jukinet_mq.cli.trust import app, certified, end_with, enrol_all
+from jukinet_mq.errors import JukinetError, NodeKeyError
 from jukinet_mq.nodes import Tier
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def rotate(
 
     Uses the authority under JUKINET_HOME/trust. Until the new keys begin, the old ones sign and are
     sealed to; afterwards what is under way under them is still good. A node whose new keys have
-    not begun yet keeps those, so after an interruption the same command goes on.
+    not begun yet keeps those, so after an interruption the same command goes on. A node whose key
+    files cannot be used is left as it is, and named at the end.
     """
     from jukinet_mq.clock import utc_now
 
@@ -66,16 +68,16 @@ def rotate(
     given = running.settings()
     now = utc_now()
     wanted = _with_keys(given) if everything else running.nodes_of(node or [])
-    rolled = {one.code for one in wanted if _is_rolled(given, one, now)}
-    due = [one for one in wanted if one.code not in rolled]
+    rolled, due, faults = _sorted(given, wanted, now)
     if not apply:
         for one in due:
             terminal.say(f"would give new keys to {terminal.node_label(one.code)}")
-        for code in sorted(rolled):
-            terminal.say(f"{terminal.node_label(code)} has new keys that have not begun yet")
+        for one in rolled:
+            terminal.say(f"{terminal.node_label(one.code)} has new keys that have not begun yet")
         terminal.say("[yellow]Nothing was changed.[/] Add --apply to do it.")
-        return
-    _rotate(given, wanted, due, now, delay=begin_in, tiers=tier)
+    elif rolled or due:
+        _rotate(given, [*rolled, *due], due, now, delay=begin_in, tiers=tier)
+    end_with(faults)
 
 
 def _rotate(
@@ -91,10 +93,10 @@ def _rotate(
 
     with terminal.console(stderr=True).status(f"making keys of {len(due):,} nodes ..."):
         pki.rotate(given.trust, due, now=now, activation_delay=delay)
-        keys = certified(given, wanted, now)
+        keys, faults = certified(given, wanted, now)
     terminal.say(
         f"[green]✓[/] new keys of {len(due):,} nodes made, of {len(wanted) - len(due):,} kept; the "
-        f"last begin at {terminal.moment(max(key.valid_from for key in keys))}"
+        f"last begin at {terminal.moment(max((key.valid_from for key in keys), default=now))}"
     )
     enrolling = [t for t in Tier if running.has_database(given, t) and (not tiers or t in tiers)]
     running.run(enrol_all(given, enrolling, keys))
@@ -105,10 +107,26 @@ def _rotate(
             "configured here: give its operators the new .cert.pem files, for `jukinet trust "
             "enrol`, before then"
         )
+    end_with(faults)
 
 
-def _is_rolled(given: Settings, node: Node, now: datetime) -> bool:
-    return any(key.valid_from > now for key in certified(given, [node], now))
+def _sorted(
+    given: Settings, wanted: Sequence[Node], now: datetime
+) -> tuple[list[Node], list[Node], list[JukinetError]]:
+    """Return who has new keys that have not begun, who is due, and what is wrong at the others."""
+    from jukinet_mq.trust.key_files import read_node
+
+    rolled: list[Node] = []
+    due: list[Node] = []
+    faults: list[JukinetError] = []
+    for one in wanted:
+        try:
+            keys = read_node(given.trust, one.code).signing
+        except NodeKeyError as error:
+            faults.append(error)
+        else:
+            (rolled if any(key.valid_from > now for key in keys) else due).append(one)
+    return rolled, due, faults
 
 
 def _with_keys(given: Settings) -> list[Node]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from typing import Final, NamedTuple
 
 from jukinet_mq import telemetry
@@ -39,14 +38,19 @@ class Issued(NamedTuple):
     receipts: int
 
 
-async def issue(database: Database, publisher: Publisher) -> Issued:
-    """Put the due receipts into the outbox; return how many, and in how many envelopes.
+async def issue(
+    database: Database, publisher: Publisher, nodes: Sequence[NodeCode] | None = None
+) -> Issued:
+    """Put the due receipts of *nodes* (all: None) into the outbox.
 
-    Envelope and note share a transaction: a receipt is carried once, and if that envelope is
-    asked for again, it is the same bytes.
+    Returns how many, and in how many envelopes. Envelope and note share a transaction: a receipt
+    is carried once, and if that envelope is asked for again, it is the same bytes.
+
+    Raises:
+        NodeKeyError: One node cannot sign now; nothing was issued.
     """
     async with database.transaction() as tx:
-        due = await receipts.due(tx, limit=DUE_MAX)
+        due = await receipts.due(tx, limit=DUE_MAX, nodes=nodes)
         if not due:
             return Issued(0, 0)
         pairs: defaultdict[tuple[NodeCode, NodeCode], list[GivenReceipt]] = defaultdict(list)
@@ -64,14 +68,13 @@ async def issue(database: Database, publisher: Publisher) -> Issued:
 
 
 async def run_issuer(
-    database: Database,
-    publisher: Publisher,
+    issue_due: Callable[[], Awaitable[Issued]],
     *,
     patiently: Patience,
     kept: asyncio.Event,
     stop: asyncio.Event,
 ) -> None:
-    """Issue until *stop* is set.
+    """Call *issue_due* again and again until *stop* is set.
 
     *kept* is set whenever something was kept that is owed a receipt, and together with *stop*.
 
@@ -79,7 +82,7 @@ async def run_issuer(
         DatabaseUnavailableError: PostgreSQL is still away after *stop* was set.
     """
     while not stop.is_set():
-        issued = await patiently(partial(issue, database, publisher), name="issue")
+        issued = await patiently(issue_due, name="issue")
         if issued.receipts == 0:
             await _heard(kept, within=LOOK_EVERY)
         elif issued.receipts < DUE_MAX:

@@ -16,6 +16,7 @@ from jukinet_mq.consumers.handling import Outcome
 from jukinet_mq.consumers.judging import Judgement, judge, judge_original
 from jukinet_mq.consumers.pacing import Pace, Pacer
 from jukinet_mq.consumers.pipeline import Desk, take
+from jukinet_mq.errors import NodeKeyError
 from jukinet_mq.store import parked, quarantine
 from jukinet_mq.store.database import Database, Transaction
 from jukinet_mq.store.parked import Decision, EnvelopeFilter, ParkedEnvelope, Span
@@ -68,13 +69,14 @@ async def release(
     """Verify quarantined deliveries again, as those that they were, and keep what is good now.
 
     Every check is made anew. What passes goes the way of every delivery: admitted, archived,
-    handled and answered, in the transaction that ends its quarantine. What does not pass stays.
-    With *decision* None nothing is written, and `accepted` means: passes every check; whether
-    its id or number was given to another envelope meanwhile shows only when it is admitted.
+    handled and answered, in the transaction that ends its quarantine. What does not pass stays,
+    and so do the deliveries of a node whose private keys cannot be used here.
+
+    With *decision* None nothing is written, and `accepted` means: passes every check; whether its
+    id or number was given to another envelope meanwhile shows only when it is admitted.
 
     Raises:
         DatabaseUnavailableError: What *tell* has heard of is done, and perhaps one batch more.
-        ConfigurationError: A node's private keys are not here; what *tell* has heard of is done.
     """
     async with desk.database.transaction() as tx:
         span = Span(0, await quarantine.newest(tx))
@@ -158,8 +160,14 @@ async def _release(
 async def _verify(
     tx: Transaction, taken: Sequence[Taken], desk: Desk, decision: Decision | None
 ) -> tuple[list[Verdict], Sequence[Outcome]]:
-    judged = {one.position: _judge(one, desk, at=tx.at) for one in taken if one.whole}
     refused = [_not_whole(one) for one in taken if not one.whole]
+    judged: dict[int, Judgement] = {}
+    for one in taken:
+        if one.whole:
+            try:
+                judged[one.position] = _judge(one, desk, at=tx.at)
+            except NodeKeyError as error:
+                refused.append(_waits(one, error))
     good: list[Taken] = []
     for one in taken:
         if one.position not in judged:
@@ -196,10 +204,11 @@ async def _keep(
 ) -> tuple[list[Verdict], Sequence[Outcome]]:
     """Take what verified through the rest of its way, without what turns out a conflict there.
 
-    A conflicting one would be held once more as its own; it is held already.
+    A conflicting one would be held once more as its own; it is held already. What a node must sign
+    for that cannot stays held too.
     """
     refused: list[Verdict] = []
-    while True:
+    while good:
         together = Judgement(
             arrivals=[a for one in good for a in judged[one.position].arrivals],
             held=[h for one in good for h in judged[one.position].held],
@@ -212,8 +221,15 @@ async def _keep(
             refused += conflict.verdicts
             bad = {verdict.position for verdict in conflict.verdicts}
             good = [one for one in good if one.position not in bad]
+        except NodeKeyError as error:
+            waiting = [one for one in good if one.delivery.node == error.node]
+            if not waiting:
+                raise
+            refused += [_waits(one, error) for one in waiting]
+            good = [one for one in good if one not in waiting]
         else:
             return [*_accepted(good, admitted), *refused], outcomes
+    return refused, ()
 
 
 class _OwnConflictError(Exception):
@@ -249,6 +265,10 @@ def _accepted(good: Sequence[Taken], admitted: Admitted) -> list[Verdict]:
 
 def _refused(one: Taken, held: Held) -> Verdict:
     return Verdict(one.position, "refused", held.error.reason, str(held.error))
+
+
+def _waits(one: Taken, error: NodeKeyError) -> Verdict:
+    return Verdict(one.position, "refused", error.reason, str(error))
 
 
 def _not_whole(one: Taken) -> Verdict:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jukinet_mq import telemetry
 from jukinet_mq.consumers.answering import ending, receipt
 from jukinet_mq.consumers.handling import handle
 from jukinet_mq.consumers.pipeline import Desk
-from jukinet_mq.errors import JukinetError, summary
+from jukinet_mq.errors import JukinetError, NodeKeyError, summary
+from jukinet_mq.nodes import NodeCode
 from jukinet_mq.store import inbox, receipts
 from jukinet_mq.store.database import Transaction
 from jukinet_mq.store.inbox import Arrival, Due, Ending
@@ -15,13 +18,16 @@ DUE_MAX = 100
 """Envelopes that one round tries; their rows are locked meanwhile."""
 
 
-async def retry_due(desk: Desk) -> int:
-    """Try what is due once more; return how many were tried.
+async def retry_due(desk: Desk, nodes: Sequence[NodeCode] | None = None) -> int:
+    """Try once more what is due at *nodes* (all: None); return how many were tried.
 
     The rows stay locked until the outcome is written, so two workers never try the same.
+
+    Raises:
+        NodeKeyError: The keys of one node cannot be used; nothing was tried.
     """
     async with desk.database.transaction() as tx:
-        due = await inbox.due(tx, limit=DUE_MAX)
+        due = await inbox.due(tx, limit=DUE_MAX, nodes=nodes)
         if due:
             await _retry(tx, due, desk)
     return len(due)
@@ -34,8 +40,10 @@ async def _retry(tx: Transaction, due: list[Due], desk: Desk) -> None:
     for one in due:
         try:
             envelope = desk.verifier.reopen(one.signed, node=one.key.node)
+        except NodeKeyError:
+            raise  # Its node waits with all that it has.
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this envelope's alone
-            # Kept when it could be opened, and now it cannot: a lost key file, for example.
+            # Kept when it could be opened, and now it cannot: a sealing key was lost, for example.
             reason = error.reason if isinstance(error, JukinetError) else "handler_failed"
             endings.append(Ending(one.key, "parked", one.attempts + 1, reason=reason))
             _tell_unopened(one, reason, error)

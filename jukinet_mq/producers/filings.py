@@ -89,8 +89,8 @@ def check_signer(event: Event, publisher: Publisher, *, at: datetime) -> None:
     """Refuse an event whose municipality has no key to sign it with.
 
     Raises:
-        ImpossibleDateError: It happened before the municipality's first key began.
-        MissingKeyError: The municipality has no private key here.
+        ImpossibleDateError: It happened when no key of the municipality was valid.
+        NodeKeyError: The municipality's keys cannot be used now.
     """
     with _naming(event):
         publisher.check_signer(event.node, time_of(event, at))
@@ -106,7 +106,7 @@ async def file_events(
     Raises:
         RejectedError: The first event that is refused; `facts["event_id"]` names it. The
             caller's transaction must then be rolled back.
-        MissingKeyError: As `Publisher.publish`.
+        NodeKeyError: As `Publisher.publish`.
         UnknownKeyError: As `Publisher.publish`.
     """
     news = await _admit(tx, events)

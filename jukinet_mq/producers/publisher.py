@@ -77,7 +77,8 @@ class Publisher:
     Args:
         directory: Who takes part.
         trust: Returns the present snapshot of enrolled keys, for sealing.
-        signing_key: Returns the private key of a node that this process hosts, as of an instant.
+        signing_key: Returns the private key with which a node signs now what is dated so. Nothing
+            is signed by another way, so what it refuses is never signed.
     """
 
     def __init__(
@@ -108,11 +109,11 @@ class Publisher:
         draft.body.check_dates(today=today)
 
     def check_signer(self, sender: NodeCode, time: datetime) -> None:
-        """Refuse what *sender* could not sign, dated *time*.
+        """Refuse what *sender* could not sign now, dated *time*.
 
         Raises:
             ImpossibleDateError: None of its keys may sign for that instant.
-            MissingKeyError: No private key for *sender*.
+            NodeKeyError: Its keys cannot be used, or none of them is valid now.
         """
         self._signing_key(sender, time)
 
@@ -123,7 +124,7 @@ class Publisher:
 
         Raises:
             RejectedError: As `check` and `check_signer`, or larger than 256 KiB.
-            MissingKeyError: As `check_signer`.
+            NodeKeyError: As `check_signer`.
             UnknownKeyError: A reader has no valid sealing key enrolled.
         """
         return await self.put(tx, self.prepare(drafts, at=tx.at))

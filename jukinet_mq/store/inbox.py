@@ -129,9 +129,9 @@ async def settle(tx: Transaction, endings: Sequence[Ending]) -> None:
         await tx.execute("parked/add", *zip(*parked, strict=True), tx.at)
 
 
-async def due(tx: Transaction, *, limit: int) -> list[Due]:
-    """Take up to *limit* envelopes whose next try has come, longest due first."""
-    rows = await tx.fetch("inbox/due", tx.at, limit)
+async def due(tx: Transaction, *, limit: int, nodes: Sequence[NodeCode] | None = None) -> list[Due]:
+    """Take up to *limit* envelopes of *nodes* (all: None) to be tried now, longest due first."""
+    rows = await tx.fetch("inbox/due", tx.at, limit, nodes)
     return [
         Due(
             Key(r["message_id"], r["node"], r["sender"]),

@@ -51,9 +51,14 @@ async def give(tx: Transaction, receipts: Sequence[GivenReceipt]) -> None:
     await tx.execute("receipts/give", *zip(*rows, strict=True))
 
 
-async def due(tx: Transaction, *, limit: int) -> list[GivenReceipt]:
-    """Take receipts that no envelope carries yet, oldest first; other issuers skip them."""
-    rows = await tx.fetch("receipts/due", limit)
+async def due(
+    tx: Transaction, *, limit: int, nodes: Sequence[NodeCode] | None = None
+) -> list[GivenReceipt]:
+    """Take receipts of *nodes* (all: None) that no envelope carries yet, oldest first.
+
+    Other issuers skip them.
+    """
+    rows = await tx.fetch("receipts/due", limit, nodes)
     return [
         GivenReceipt(
             Key(r["message_id"], r["node"], r["sender"]),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
-from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from jukinet_mq.errors import TopologyDriftError
+from jukinet_mq.topology import influences
+from jukinet_mq.topology.difference import Difference, Problem
+from jukinet_mq.topology.influences import Ours
 from jukinet_mq.topology.model import (
     Binding,
     Exchange,
@@ -21,66 +22,61 @@ from jukinet_mq.topology.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+__all__ = ["Difference", "Problem", "compare", "lacking"]
+
 ADMINISTRATOR: Final = "administrator"
+POLICYMAKER: Final = "policymaker"
+"""Who has any permission in a virtual host and this tag can give policies to all of its queues."""
+DEFAULT_EXCHANGE: Final = "amq.default"
+"""The default exchange in permissions; it leads to every queue by its name."""
 _OUR_NAMES: Final = re.compile(r"juki\..+|cs\.\d{6}|pref\.\d\d|jlis")
 """Names of exchanges and queues that nobody else may take."""
 
 Item = TypeVar("Item")
 
 
-class Problem(StrEnum):
-    """In which way a broker differs."""
-
-    MISSING = "missing"
-    UNEXPECTED = "unexpected"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Difference:
-    """One difference; `str()` is one line, such as `missing queue cs.131016`."""
-
-    problem: Problem
-    what: str
-    name: str
-    detail: str = ""
-
-    reason: ClassVar[str] = TopologyDriftError.reason
-
-    def __str__(self) -> str:
-        """Return the line."""
-        line = f"{self.problem} {self.what} {self.name}"
-        return f"{line}: {self.detail}" if self.detail else line
-
-
 def compare(expected: Topology, found: Topology) -> list[Difference]:
     """Return every difference that concerns our objects, sorted; none if the broker is right.
 
     *found* holds everything of the virtual host, and the users of the whole broker. Others'
-    objects are ignored unless they reach ours: a binding from or to one of ours, or a
-    permission on one of ours for a user who is no administrator.
+    objects are ignored unless they reach ours: a binding from or to one of ours, a permission on
+    one of ours for a user who is no administrator, a policy or another influence on one of ours.
+    What the broker does not tell is a difference too.
     """
+    untold = {one.part for one in found.unknown}
     users = {user.name for user in expected.users}
+    parts: dict[str, Iterable[Difference]] = {
+        "exchanges": _compared(
+            "exchange", expected.exchanges, filter(_is_ours, found.exchanges), key=_name
+        ),
+        "queues": _compared("queue", expected.queues, filter(_is_ours, found.queues), key=_name),
+        "bindings": _compared("binding", expected.bindings, _bindings(found), key=_route),
+        "users": _compared(
+            "user", expected.users, (u for u in found.users if u.name in users), key=_name
+        ),
+        "permissions": _compared(
+            "permission", expected.permissions, _permissions(expected, found), key=_user
+        ),
+        "topic permissions": _compared(
+            "topic permission",
+            expected.topic_permissions,
+            (given for given in found.topic_permissions if given.user in users),
+            key=_user_and_exchange,
+        ),
+        "influences": influences.differences(
+            found.influences,
+            Ours(
+                _ours(expected.exchanges, found.exchanges),
+                _ours(expected.queues, found.queues),
+                users,
+            ),
+        ),
+    }
+    if "users" in untold:  # Whose permission it is, is not known either.
+        untold.add("permissions")
+    told = (one for part, found_in in parts.items() if part not in untold for one in found_in)
     return sorted(
-        [
-            *_compared(
-                "exchange", expected.exchanges, filter(_is_ours, found.exchanges), key=_name
-            ),
-            *_compared("queue", expected.queues, filter(_is_ours, found.queues), key=_name),
-            *_compared("binding", expected.bindings, _bindings(found), key=_route),
-            *_compared(
-                "user", expected.users, (u for u in found.users if u.name in users), key=_name
-            ),
-            *_compared(
-                "permission", expected.permissions, _permissions(expected, found), key=_user
-            ),
-            *_compared(
-                "topic permission",
-                expected.topic_permissions,
-                (given for given in found.topic_permissions if given.user in users),
-                key=_user_and_exchange,
-            ),
-        ]
+        [*told, *(Difference(Problem.UNKNOWN, one.part, "", one.why) for one in found.unknown)]
     )
 
 
@@ -140,6 +136,11 @@ def _is_ours(item: Exchange | Queue) -> bool:
     return _OUR_NAMES.fullmatch(item.name) is not None
 
 
+def _ours(expected: Iterable[Exchange | Queue], found: Iterable[Exchange | Queue]) -> list[str]:
+    """Return the names of what is or should be ours."""
+    return sorted({*map(_name, expected), *map(_name, filter(_is_ours, found))})
+
+
 def _bindings(found: Topology) -> Iterator[Binding]:
     """Yield what leads from or to one of ours; the default exchange's routes are no bindings."""
     for binding in found.bindings:
@@ -152,9 +153,17 @@ def _permissions(expected: Topology, found: Topology) -> Iterator[Permission]:
     """Yield our users' permissions, and those of others that reach one of our objects."""
     users = {user.name for user in expected.users}
     administrators = {user.name for user in found.users if ADMINISTRATOR in user.tags}
-    names = [*map(_name, expected.exchanges), *map(_name, expected.queues)]
+    policymakers = {user.name for user in found.users if POLICYMAKER in user.tags}
+    names = [
+        DEFAULT_EXCHANGE,
+        *_ours(expected.exchanges, found.exchanges),
+        *_ours(expected.queues, found.queues),
+    ]
     for given in found.permissions:
-        if given.user in users or (given.user not in administrators and _reaches(given, names)):
+        anothers = given.user not in {*users, *administrators}
+        if given.user in users or (
+            anothers and (given.user in policymakers or _reaches(given, names))
+        ):
             yield given
 
 

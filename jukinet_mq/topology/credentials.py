@@ -42,7 +42,7 @@ def load(path: Path) -> Credentials:
     """Read the passwords; none if the file was never made.
 
     Raises:
-        ConfigurationError: The file is damaged.
+        ConfigurationError: The file is damaged or cannot be read.
         UnsafeKeyFileError: Others than its owner may read it.
     """
     try:
@@ -51,6 +51,11 @@ def load(path: Path) -> Credentials:
             text = file.read()
     except FileNotFoundError:
         return Credentials({})
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read: {error.strerror}. Make it a regular file, mode 0600, of the "
+            "user that runs this process."
+        ) from None
     if mode & 0o077:
         raise UnsafeKeyFileError(
             f"{path} has mode {mode:04o}, expected 0600: others can read passwords. "

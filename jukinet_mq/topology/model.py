@@ -27,6 +27,8 @@ class Exchange:
     type: str
     arguments: tuple[tuple[str, Argument], ...] = ()
     durable: bool = True
+    auto_delete: bool = False
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,6 +38,7 @@ class Queue:
     name: str
     arguments: tuple[tuple[str, Argument], ...]
     durable: bool = True
+    auto_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -80,8 +83,77 @@ class TopicPermission:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy, which gives settings to what its pattern names; ours are in the arguments.
+
+    Attributes:
+        apply_to: `all`, `exchanges`, `queues`, or the queues of one type.
+        definition: What it sets, sorted by name.
+        operator: Whether it is an operator policy, which overrides the others.
+        works_on: Names of what the broker says it is in effect on; some seconds behind for queues.
+    """
+
+    name: str
+    vhost: str
+    pattern: str
+    apply_to: str
+    definition: tuple[tuple[str, Argument], ...]
+    operator: bool = False
+    works_on: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound on connections, channels or queues, of a user or (None) of the virtual host."""
+
+    user: str | None
+    vhost: str
+    name: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shovel:
+    """A dynamic shovel; `ends` are the queues and exchanges that it takes from or gives to."""
+
+    name: str
+    vhost: str
+    ends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """The firehose: the broker copies every message of the virtual host."""
+
+    vhost: str
+
+
+@dataclass(frozen=True, slots=True)
+class DisabledFeature:
+    """A feature flag that is not enabled."""
+
+    name: str
+
+
+Influence = Policy | Limit | Shovel | Tracing | DisabledFeature
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A part of a topology that the broker does not tell, and why."""
+
+    part: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
-    """Everything of ours that one virtual host holds; each tuple is sorted and has no doubles."""
+    """Everything of ours that one virtual host holds; each tuple is sorted and has no doubles.
+
+    Attributes:
+        influences: What changes how a broker treats all this; a right broker has none.
+        unknown: What a broker does not tell; the tuple of such a part is empty.
+    """
 
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
@@ -89,6 +161,8 @@ class Topology:
     users: tuple[User, ...]
     permissions: tuple[Permission, ...]
     topic_permissions: tuple[TopicPermission, ...]
+    influences: tuple[Influence, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
 
 
 def queue_name(node: Node) -> str:

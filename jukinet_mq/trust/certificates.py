@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.x509.oid import NameOID
 
 from jukinet_mq.errors import ConfigurationError, UntrustedSignerError
 from jukinet_mq.nodes import NodeCode
+from jukinet_mq.trust.key_files import plain_pem
 from jukinet_mq.trust.keys import EnrolledKey, Use, thumbprint
 
 
@@ -31,7 +32,7 @@ def read_certificates(path: Path, ca: x509.Certificate, *, at: datetime) -> list
         UntrustedSignerError: Not issued by *ca*, all over, or not of the form that it issues.
     """
     try:
-        certificates = x509.load_pem_x509_certificates(path.read_bytes())
+        certificates = x509.load_pem_x509_certificates(plain_pem(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path}: no certificates in PEM can be read: {error}") from None
     # What was rolled stays beside its successor, until after its own time.
@@ -46,11 +47,14 @@ def read_ca(path: Path, *, at: datetime) -> x509.Certificate:
         ConfigurationError: Unreadable, over, not signed by itself, or no authority.
     """
     try:
-        ca = x509.load_pem_x509_certificate(path.read_bytes())
+        ca = x509.load_pem_x509_certificate(plain_pem(path.read_bytes()))
         ca.verify_directly_issued_by(ca)
         constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints).value
         usage = ca.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (OSError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound) as error:
+    except (
+        OSError, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm,
+        x509.ExtensionNotFound,
+    ) as error:  # fmt: skip
         raise ConfigurationError(
             f"{path}: no certificate of an authority can be read ({type(error).__name__}). Run "
             "`jukinet trust init`, or name the authority's own certificate."
@@ -113,7 +117,7 @@ def _check_chain(
 ) -> None:
     try:
         certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         raise UntrustedSignerError(
             f"{path}: certificate {certificate.serial_number:x} is not issued by "
             f"{ca.subject.rfc4514_string()}. Ask the node for the certificate that its "
@@ -132,7 +136,7 @@ def _certified_key(certificate: x509.Certificate, path: Path) -> tuple[Use, byte
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         public = certificate.public_key()
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension):
         raise UntrustedSignerError(f"{path}: a certificate does not say what it is for") from None
     if not constraints.ca:
         match public:

@@ -1,176 +1,161 @@
-"""The private keys of the nodes that this process hosts, read when they are first needed."""
+"""The private keys of the nodes that this process hosts, and which of them may sign."""
 
 from __future__ import annotations
 
-import os
-import re
-import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-from jukinet_mq.errors import (
-    ConfigurationError,
-    ImpossibleDateError,
-    MissingKeyError,
-    UnsafeKeyFileError,
-)
+from jukinet_mq.errors import ImpossibleDateError, SigningKeyNotValidError
 from jukinet_mq.nodes import NodeCode
+from jukinet_mq.trust.key_files import (
+    CertifiedKey,
+    NodeKeys,
+    Signature,
+    read_node,
+    signature_of,
+)
+from jukinet_mq.trust.keys import EnrolledKey
 from jukinet_mq.trust.sealing import SealingKey
 from jukinet_mq.trust.signing import SigningKey
 
-_SIZE_MAX: Final = 64 * 1024
-_PRIVATE: Final = re.compile(
-    rb"-----BEGIN PRIVATE KEY-----\n.+?\n-----END PRIVATE KEY-----\n?", re.DOTALL
+Enrolled = Callable[[str], EnrolledKey | None]
+"""Returns the enrolled signing key with a kid, as `TrustStore.signer` does."""
+
+_RENEW: Final = (
+    "Make a new key (`jukinet trust rotate {node} --apply`, or as its authority has it) and enrol "
+    "its certificate (`jukinet trust enrol {node} CERT`); if that instant is not now, set this "
+    "machine's clock."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """One node's keys; those that sign stand with the first instant they may, newest first."""
-
-    signing: tuple[tuple[datetime, SigningKey], ...]
-    sealing: tuple[SealingKey, ...]
 
 
 class KeyRing:
     """Private keys under one directory, as `trust.pki` lays it out.
 
-    Holds what it has read, at most one entry per node of the directory; `forget` makes it
-    read anew, which a process must do after a key was rolled.
+    Holds what it has read, at most one entry per node of the directory; `refresh` reads a
+    node's files again if they have changed, `forget` reads all again.
+
+    Attributes:
+        root: The directory.
     """
 
-    __slots__ = ("_nodes", "_root")
+    __slots__ = ("_nodes", "root")
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._nodes: dict[NodeCode, _Keys] = {}
+        self.root = root
+        self._nodes: dict[NodeCode, tuple[Signature, NodeKeys]] = {}
 
     def __repr__(self) -> str:
-        return f"KeyRing({str(self._root)!r})"
+        return f"KeyRing({str(self.root)!r})"
 
-    def signing_key(self, node: NodeCode, at: datetime) -> SigningKey:
-        """Return the newest key of *node* whose certificate has begun by *at*.
+    def signing_key(
+        self,
+        node: NodeCode,
+        at: datetime,
+        *,
+        time: datetime | None = None,
+        enrolled: Enrolled | None = None,
+    ) -> SigningKey:
+        """Return the newest key of *node* that may sign at the instant *at* of the clock.
+
+        Args:
+            node: Who signs.
+            at: The signing clock's instant, aware UTC.
+            time: What the envelope is dated; keepers want the key to be valid then too.
+            enrolled: With it, only a key counts that is enrolled for *node*, and not revoked.
 
         Raises:
-            MissingKeyError: There is none in this directory.
-            ImpossibleDateError: There are some, and none had begun by *at*.
-            UnsafeKeyFileError: Others than its owner can read the file.
+            NodeKeyError: Its files cannot be used.
+            SigningKeyNotValidError: No key is valid now; names why, and the end of the last.
+            ImpossibleDateError: A key may sign now, and none for an envelope of *time*.
         """
-        signing = self._keys(node).signing
-        for valid_from, key in signing:
-            if valid_from <= at:
-                return key
-        if signing:
-            raise ImpossibleDateError(
-                f"occurred_at: lies before {signing[-1][0]:%Y-%m-%dT%H:%M:%SZ}, when the first key "
-                f"of node {node} began; no key can sign for an earlier instant. Correct it, or "
-                "leave it out for what is dated at its filing.",
-                field="occurred_at",
+        keys = self._keys(node).signing
+        faults = [_fault(one, node, at, enrolled) for one in keys]
+        usable = [one for one, fault in zip(keys, faults, strict=True) if fault is None]
+        if not usable:
+            raise SigningKeyNotValidError(
+                f"node {node} cannot sign at {_instant(at)}: {'; '.join(filter(None, faults))}. "
+                f"{_RENEW.format(node=node)}",
+                node=node,
             )
-        raise MissingKeyError(
-            f"node {node} has no signing key with a certificate under {self._root}. Run "
-            "`jukinet trust init`."
+        for one in usable:
+            if time is None or _is_valid(one, time, enrolled):
+                return one.key
+        raise ImpossibleDateError(
+            f"occurred_at: no key of node {node} can sign for {_instant(time or at)}; its oldest "
+            f"valid one begins at {_instant(usable[-1].valid_from)} and its newest ends at "
+            f"{_instant(usable[0].valid_until)}. Correct it, or leave it out for what happens now.",
+            field="occurred_at",
         )
+
+    def signing_keys(self, node: NodeCode) -> Sequence[CertifiedKey]:
+        """Return every key of *node* that has a certificate, newest first.
+
+        Raises:
+            NodeKeyError: Its files cannot be used.
+        """
+        return self._keys(node).signing
 
     def sealing_keys(self, node: NodeCode) -> Sequence[SealingKey]:
         """Return every key of *node* that a body may be sealed to, newest first.
 
         Raises:
-            MissingKeyError: There is no key file of *node* in this directory.
-            UnsafeKeyFileError: Others than its owner can read the file.
+            NodeKeyError: Its files cannot be used.
         """
         return self._keys(node).sealing
+
+    def refresh(self, node: NodeCode) -> None:
+        """Read the files of *node* when they are next needed, if they have changed."""
+        known = self._nodes.get(node)
+        if known is not None and known[0] != signature_of(self.root, node):
+            del self._nodes[node]
 
     def forget(self) -> None:
         """Read every file anew when it is next needed."""
         self._nodes = {}
 
-    def _keys(self, node: NodeCode) -> _Keys:
-        found = self._nodes.get(node)
-        if found is None:
-            found = self._nodes[node] = self._read(node)
-        return found
-
-    def _read(self, node: NodeCode) -> _Keys:
-        if re.fullmatch(r"\d{6}|jlis", node) is None:
-            raise MissingKeyError(f"a code of {len(node)} characters is no node's")
-        begins = self._begins(self._root / "nodes" / f"{node}.cert.pem")
-        keys = read_private(self._root / "nodes" / f"{node}.key.pem")
-        signing = [
-            (begins[key.public_key().public_bytes_raw()], SigningKey(key.private_bytes_raw()))
-            for key in keys
-            # A key without a certificate is enrolled nowhere yet.
-            if isinstance(key, Ed25519PrivateKey) and key.public_key().public_bytes_raw() in begins
-        ]
-        sealing = [
-            SealingKey(key.private_bytes_raw()) for key in keys if isinstance(key, X25519PrivateKey)
-        ]
-        signing.sort(key=lambda pair: pair[0], reverse=True)
-        return _Keys(tuple(signing), tuple(sealing))
-
-    def _begins(self, path: Path) -> dict[bytes, datetime]:
-        try:
-            certificates = x509.load_pem_x509_certificates(path.read_bytes())
-        except FileNotFoundError:
-            raise MissingKeyError(
-                f"{path} is missing. Run `jukinet trust init`, or set JUKINET_HOME to the "
-                "directory that holds this node's keys."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{path} cannot be read as certificates: {error}") from None
-        return {
-            certificate.public_key().public_bytes(
-                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-            )[-32:]: certificate.not_valid_before_utc
-            for certificate in certificates
-        }
+    def _keys(self, node: NodeCode) -> NodeKeys:
+        known = self._nodes.get(node)
+        if known is None:
+            # Taken before reading: what changes in between is then read once more.
+            signature = signature_of(self.root, node)
+            known = self._nodes[node] = signature, read_node(self.root, node)
+        return known[1]
 
 
-def read_private(path: Path) -> list[PrivateKeyTypes]:
-    """Read the private keys of a file: PKCS #8 in PEM, not encrypted, in the file's order.
-
-    Raises:
-        MissingKeyError: There is no such file.
-        UnsafeKeyFileError: Group or others have any right to it, or another user owns it.
-        ConfigurationError: It holds no private keys.
-    """
-    found = _PRIVATE.findall(_read_safely(path))
-    try:
-        keys = [serialization.load_pem_private_key(pem, password=None) for pem in found]
-    except ValueError:
-        keys = []
-    if not keys:
-        raise ConfigurationError(f"{path} holds no private keys in PKCS #8 and PEM")
-    return keys
+def _fault(
+    one: CertifiedKey, node: NodeCode, at: datetime, enrolled: Enrolled | None
+) -> str | None:
+    """Say why a key may not sign at *at*; None if it may."""
+    kid = one.key.kid
+    if at >= one.valid_until:
+        return f"the certificate of key {kid} ended at {_instant(one.valid_until)}"
+    if at < one.valid_from:
+        return f"the certificate of key {kid} begins at {_instant(one.valid_from)}"
+    return None if enrolled is None else _fault_of_enrolment(kid, enrolled(kid), node, at)
 
 
-def _read_safely(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise MissingKeyError(
-            f"{path} is missing. Run `jukinet trust init`, or set JUKINET_HOME to the "
-            "directory that holds this node's keys."
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be opened: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        # The open file is asked, not its name, which could be pointed elsewhere in between.
-        status = os.fstat(file.fileno())
-        if stat.S_IMODE(status.st_mode) & 0o077:
-            raise UnsafeKeyFileError(
-                f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; a private key needs 0600. "
-                f"Run `chmod 600 {path}`, and make a new key if others may have read it."
-            )
-        if status.st_uid not in (os.geteuid(), 0):
-            raise UnsafeKeyFileError(f"{path} belongs to user id {status.st_uid}, not to this one")
-        return file.read(_SIZE_MAX)
+def _fault_of_enrolment(
+    kid: str, known: EnrolledKey | None, node: NodeCode, at: datetime
+) -> str | None:
+    if known is None or known.node != node:
+        return f"key {kid} is not enrolled for it in this tier's trust store"
+    if known.is_revoked_at(at):
+        return f"key {kid} is revoked since {_instant(known.revoked_at or at)}"
+    if not known.is_valid_at(at):
+        return (
+            f"key {kid} is enrolled from {_instant(known.valid_from)} until "
+            f"{_instant(known.valid_until)}"
+        )
+    return None
+
+
+def _is_valid(one: CertifiedKey, time: datetime, enrolled: Enrolled | None) -> bool:
+    """Say whether keepers take an envelope of *time* under this key, which may sign now."""
+    known = None if enrolled is None else enrolled(one.key.kid)
+    return one.valid_from <= time < one.valid_until and (known is None or known.is_valid_at(time))
+
+
+def _instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

@@ -30,7 +30,13 @@ from cryptography.x509.oid import NameOID
 from jukinet_mq.errors import ConfigurationError, MissingKeyError
 from jukinet_mq.nodes import Node, NodeCode
 from jukinet_mq.trust.certificates import key_usage, read_all, read_ca, read_certificates
-from jukinet_mq.trust.keyring import read_private
+from jukinet_mq.trust.key_files import (
+    certificate_path,
+    key_path,
+    plain_pem,
+    read_pem,
+    read_private,
+)
 from jukinet_mq.trust.keys import Use
 from jukinet_mq.trust.whole_files import WholeFiles, remove_leftovers, written_whole
 
@@ -71,16 +77,6 @@ class Issued:
 class _Authority:
     key: Ed25519PrivateKey
     certificate: x509.Certificate
-
-
-def key_path(root: Path, node: NodeCode) -> Path:
-    """Return where a node's private keys are."""
-    return root / "nodes" / f"{node}.key.pem"
-
-
-def certificate_path(root: Path, node: NodeCode) -> Path:
-    """Return where a node's certificates are."""
-    return root / "nodes" / f"{node}.cert.pem"
 
 
 def init(
@@ -139,8 +135,8 @@ def rotate(
         for code in codes:
             read_private(key_path(root, code))
             secret, public = _issue(code, authority, begins=begins, ends=begins + valid_for)
-            secret += key_path(root, code).read_bytes()
-            public += certificate_path(root, code).read_bytes()
+            secret += read_pem(key_path(root, code))
+            public += read_pem(certificate_path(root, code))
             _put(root, code, files, (secret, public))
     return Issued(codes, ())
 
@@ -211,7 +207,7 @@ def _open_or_make(
 def _read_authority(root: Path) -> _Authority:
     keys = read_private(root / "ca.key.pem")
     try:
-        pem = (root / "ca.cert.pem").read_bytes()
+        pem = plain_pem((root / "ca.cert.pem").read_bytes())
     except FileNotFoundError:
         raise MissingKeyError(
             f"{root}: ca.key.pem is there without ca.cert.pem. Restore it, or remove the "

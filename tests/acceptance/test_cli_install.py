@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from jukinet_mq.clock import utc_now
 from jukinet_mq.nodes import NodeCode, Tier, directory
 from jukinet_mq.services import DatabaseEndpoint
 from jukinet_mq.trust import SigningKey, pki
+from tests.fixtures.doctoring import doctor_on
 from tests.fixtures.installation import CHIYODA, HAKODATE, NODES, TOKYO, Installation
 
 ONLY_OURS = [word for code in NODES for word in ("--node", code)]
@@ -50,6 +51,54 @@ async def test_empty_database_is_refused_upgraded_and_then_right(
     assert "0001_spine.sql" in upgraded.stdout
     assert "was up to date" in again.stdout
     assert 0 == after.returncode, after.stderr
+
+
+async def test_policy_that_would_lose_envelopes_is_a_difference_and_turns_doctor_red(
+    installation: Installation, management: httpx.AsyncClient
+) -> None:
+    """Exit 78 with the policy's name and the command that removes it; nothing says ✓."""
+    policy = f"/policies/{quote(installation.vhost, safe='')}/cleaner"
+    sets = {"pattern": ".*", "definition": {"message-ttl": 2000, "max-length": 5}}
+    (await management.put(policy, json=sets)).raise_for_status()
+
+    checked = installation.jukinet("topology", "check", *ONLY_OURS)
+    listed = installation.jukinet("topology", "check", *ONLY_OURS, "--json")
+    found = doctor_on("topology", installation)
+    (await management.delete(policy)).raise_for_status()
+    right = installation.jukinet("topology", "check", *ONLY_OURS)
+
+    assert (78, 78, 0) == (checked.returncode, listed.returncode, right.returncode), right.stderr
+    text = " ".join(checked.stdout.split())
+    assert "✗ unexpected policy cleaner: sets max-length 5, message-ttl 2000 on" in text
+    assert f"rabbitmqctl clear_policy -p {installation.vhost} cleaner" in text
+    assert "✓" not in checked.stdout
+    [one] = json.loads(listed.stdout)
+    assert ("unexpected", "policy", "cleaner") == (one["problem"], one["what"], one["name"])
+    assert not found["ok"]
+
+
+async def test_what_the_broker_does_not_tell_is_marked_as_not_known(
+    installation: Installation, management: httpx.AsyncClient
+) -> None:
+    """A login without the rights to see all gets `?` and exit 78, and never ✓."""
+    given = f"/permissions/{quote(installation.vhost, safe='')}/watcher"
+    user = {"password": "secret", "tags": "monitoring"}
+    nothing = dict.fromkeys(("configure", "write", "read"), "^$")
+    (await management.put("/users/watcher", json=user)).raise_for_status()
+    (await management.put(given, json=nothing)).raise_for_status()
+    place = urlsplit(installation.environment["JUKINET_MANAGEMENT_URL"]).netloc.rpartition("@")[2]
+    watched = elsewhere(installation, JUKINET_MANAGEMENT_URL=f"http://watcher:secret@{place}")
+
+    checked = watched.jukinet("topology", "check", *ONLY_OURS)
+    found = doctor_on("topology", watched)
+    (await management.delete("/users/watcher")).raise_for_status()
+
+    assert 78 == checked.returncode
+    assert "? unknown users: RabbitMQ refuses" in " ".join(checked.stdout.split())
+    assert "✓" not in checked.stdout
+    assert "✗" not in checked.stdout
+    assert not found["ok"]
+    assert "parts not known" in found["said"]
 
 
 async def test_topology_check_names_what_the_broker_lacks_and_apply_brings_it_back(
@@ -164,14 +213,18 @@ def keys(installation: Installation, node: NodeCode, use: str) -> dict[str, str]
 
 
 def test_doctor_names_the_layer_and_the_fix(installation: Installation) -> None:
-    """On a broker with six nodes only the topology and the trust stores lack the others."""
+    """On a broker with six nodes only the topology and the trust stores lack the others.
+
+    Whether a node's key was revoked depends on which tests came before.
+    """
     found = installation.jukinet("doctor", "--json")
 
     assert 1 == found.returncode, found.stderr
     checks = json.loads(found.stdout)["checks"]
     wrong = {check["layer"]: check["fix"] for check in checks if not check["ok"]}
     trust = {f"trust {tier}" for tier in Tier}
-    assert {"topology", "credentials", *trust} >= wrong.keys() >= {"topology", *trust}
+    revoked = {"credentials", "keys municipality"}
+    assert {"topology", *revoked, *trust} >= wrong.keys() >= {"topology", *trust}
     assert all("`jukinet " in fix for fix in wrong.values())
 
 

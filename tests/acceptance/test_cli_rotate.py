@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
-from jukinet_mq.nodes import Tier
-from tests.fixtures.installation import SAPPORO, Installation
+from jukinet_mq.clock import utc_now
+from jukinet_mq.nodes import Tier, directory
+from jukinet_mq.trust import pki
+from tests.fixtures.doctoring import doctor_on
+from tests.fixtures.filing import update
+from tests.fixtures.installation import CHIYODA, HAKODATE, SAPPORO, Installation
 
 
 def states(installation: Installation, node: str) -> dict[str, list[str]]:
@@ -69,3 +76,51 @@ def test_machine_of_one_tier_is_examined_as_such(installation: Installation) -> 
     assert 0 == rotated.returncode, rotated.stderr
     assert "not enrolled in the municipality, national tier" in rotated.stdout
     assert ["valid", "valid"] == states(installation, "010006")["national"]
+
+
+def test_node_whose_key_file_cannot_be_used_keeps_no_other_from_new_keys(
+    fresh_installation: Installation,
+) -> None:
+    """It is left as it is and named at the end; all others have new keys, enrolled."""
+    made = fresh_installation
+    key = pki.key_path(made.home / "trust", HAKODATE)
+    key.chmod(0o644)
+
+    done = made.jukinet("trust", "rotate", "--all", "--begin-in", "1h", "--apply")
+
+    assert 78 == done.returncode
+    assert f"{key} has mode 0644" in done.stderr
+    assert "new keys of 5 nodes made" in done.stdout
+    rolled = ["not yet", "not yet", "valid", "valid"]
+    assert {tier.value: rolled for tier in Tier} == states(made, SAPPORO)
+    assert {tier.value: ["valid", "valid"] for tier in Tier} == states(made, HAKODATE)
+
+
+def test_ended_certificate_is_named_everywhere_and_renewed_by_one_command(
+    fresh_installation: Installation, tmp_path: Path
+) -> None:
+    """Filing, `trust init` and `doctor` say when it ended; `trust rotate` gives a new one."""
+    made = fresh_installation
+    trust = made.home / "trust"
+    began = utc_now() - timedelta(days=9)
+    for name in ("ca.key.pem", "ca.cert.pem"):
+        shutil.copy(trust / name, tmp_path)
+    pki.init(tmp_path, [directory().node(CHIYODA)], now=began, valid_for=timedelta(days=2))
+    for place in (pki.key_path, pki.certificate_path):
+        shutil.copy(place(tmp_path, CHIYODA), place(trust, CHIYODA))
+    ended = f"{began + timedelta(days=2):%Y-%m-%d}"
+    content = update(1).model_dump_json(exclude_none=True)
+
+    filed = made.jukinet("inject", "identity-update", "-", given=content)
+    again = made.jukinet("trust", "init", "--node", CHIYODA)
+    found = doctor_on("keys municipality", made)
+    renewed = made.jukinet("trust", "rotate", CHIYODA, "--begin-in", "30s", "--apply")
+
+    assert (78, 76, 0) == (filed.returncode, again.returncode, renewed.returncode), renewed.stderr
+    assert f"ended at {ended}T" in filed.stderr
+    assert f"valid until {ended}" in again.stderr
+    assert "✓ municipality: 0 keys enrolled, 4 were already" in again.stdout
+    assert f"ended at {ended}T" in found["said"]
+    assert "signing_key_not_valid" in found["fix"]
+    assert not found["ok"]
+    assert ["not yet", "not yet", "valid", "valid"] == states(made, CHIYODA)["national"]

@@ -26,6 +26,7 @@ from jukinet_mq.errors import (
 from jukinet_mq.nodes import directory
 from jukinet_mq.services import Endpoints
 from jukinet_mq.topology.build import build
+from jukinet_mq.topology.difference import Problem
 from tests.fixtures.virtual_hosts import VirtualHost
 
 SIX = build(
@@ -83,14 +84,17 @@ async def put_back(message: AbstractIncomingMessage) -> None:
 # --- Apply and check ----------------------------------------------------------------------
 
 
-async def test_subset_is_applied_twice_without_a_difference(client: ManagementClient) -> None:
+async def test_subset_is_applied_twice_without_a_difference(
+    client: ManagementClient, vhost: VirtualHost
+) -> None:
     """The second apply changes nothing; every queue is an empty quorum queue."""
     assert [] == await apply(client, SIX, PASSWORDS)
     assert [] == await check(client, SIX)
 
     queues = await client.queues()
     assert {queue.name for queue in SIX.queues} == {queue.name for queue in queues}
-    assert {("quorum", 0)} == {(queue.type, queue.ready) for queue in queues}
+    assert {"quorum"} == {queue.type for queue in queues}
+    assert {} == await ready(vhost)
 
 
 async def test_nation_is_applied_in_time(services: Endpoints) -> None:
@@ -167,6 +171,60 @@ async def _foreign_user(client: ManagementClient) -> None:
     await client.set_permissions("mallory", configure="", write="", read=".*")
 
 
+async def _policy(client: ManagementClient) -> None:
+    definition = {"message-ttl": 2000, "max-length": 5}
+    await client.put(
+        f"policies/{client.vhost_path}/everything", {"pattern": ".*", "definition": definition}
+    )
+
+
+async def _expiring_queues(client: ManagementClient) -> None:
+    await client.put(
+        f"policies/{client.vhost_path}/forget",
+        {"pattern": r"^cs\.1", "apply-to": "queues", "definition": {"expires": 60_000}},
+    )
+
+
+async def _alternate_exchange_by_policy(client: ManagementClient) -> None:
+    await client.put(
+        f"policies/{client.vhost_path}/tap",
+        {
+            "pattern": "identity$",
+            "apply-to": "exchanges",
+            "definition": {"alternate-exchange": "elsewhere"},
+        },
+    )
+
+
+async def _operator_policy(client: ManagementClient) -> None:
+    await client.put(
+        f"operator-policies/{client.vhost_path}/small disks",
+        {"pattern": "^jlis", "apply-to": "queues", "definition": {"max-length-bytes": 1000}},
+    )
+
+
+async def _user_limits(client: ManagementClient) -> None:
+    await client.put("user-limits/131016/max-connections", {"value": 0})
+
+
+async def _vhost_limits(client: ManagementClient) -> None:
+    await client.put(f"vhost-limits/{client.vhost_path}/max-connections", {"value": 3})
+
+
+async def _tracing(client: ManagementClient) -> None:
+    await client.put(f"vhosts/{client.vhost_path}", {"tracing": True})
+
+
+async def _default_exchange(client: ManagementClient) -> None:
+    await client.set_user("mallory", "secret")
+    await client.set_permissions("mallory", configure="", write="^amq", read="")
+
+
+async def _policymaker(client: ManagementClient) -> None:
+    await client.set_user("mallory", "secret", tags=("policymaker",))
+    await client.set_permissions("mallory", configure="", write="", read="")
+
+
 async def _no_topic_permission(client: ManagementClient) -> None:
     await client.delete(f"topic-permissions/{client.vhost_path}/jlis")
 
@@ -226,20 +284,88 @@ async def test_what_an_import_can_mend_is_named_then_mended(
         ),
         (_classic_queue, "x-queue-type is classic, expected quorum"),
         (_foreign_user, "unexpected permission mallory"),
+        (_default_exchange, "unexpected permission mallory"),
+        (_policymaker, "unexpected permission mallory"),
+        (
+            _policy,
+            (
+                "unexpected policy everything: sets max-length 5, message-ttl 2000 on 11 of our "
+                "queues and exchanges, the first cs.011002; remove it: `rabbitmqctl clear_policy -p"
+            ),
+        ),
+        (_expiring_queues, "unexpected policy forget: sets expires 60000 on 2 of our"),
+        (
+            _alternate_exchange_by_policy,
+            (
+                "unexpected policy tap: sets alternate-exchange elsewhere on 1 of our queues and "
+                "exchanges, the first juki.identity; remove it: `rabbitmqctl clear_policy -p"
+            ),
+        ),
+        (
+            _operator_policy,
+            (
+                "unexpected operator policy small disks: sets max-length-bytes 1000 on 1 of our "
+                "queues and exchanges, the first jlis; remove it: `rabbitmqctl clear_operator_"
+            ),
+        ),
+        (
+            _user_limits,
+            (
+                "unexpected user limit 131016: max-connections is 0, expected none; remove it: "
+                "`rabbitmqctl clear_user_limits 131016 max-connections`"
+            ),
+        ),
+        (_vhost_limits, "max-connections is 3, expected none; remove it: `rabbitmqctl clear_vhost"),
+        (_tracing, "unexpected tracing "),
     ],
 )
 async def test_what_a_person_must_mend_is_named_and_stays(
     client: ManagementClient, plant: Callable[[ManagementClient], Awaitable[None]], line: str
 ) -> None:
     """Apply deletes nothing: what is too much or cannot be changed is told, before and after."""
-    await plant(client)
-    before = [str(difference) for difference in await check(client, SIX)]
-    after = [str(difference) for difference in await apply(client, SIX, PASSWORDS)]
+    try:
+        await plant(client)
+        before = [str(difference) for difference in await check(client, SIX)]
+        after = [str(difference) for difference in await apply(client, SIX, PASSWORDS)]
 
-    assert any(line in found for found in before)
-    assert [True] == [line in found for found in after]
-    if plant is _foreign_user:
+        assert any(line in found for found in before)
+        assert [True] == [line in found for found in after]
+    finally:
+        await _forget_what_is_the_brokers(client, plant)
+
+
+async def _forget_what_is_the_brokers(
+    client: ManagementClient, plant: Callable[[ManagementClient], Awaitable[None]]
+) -> None:
+    """Remove what does not go with the virtual host."""
+    if plant in {_foreign_user, _default_exchange, _policymaker}:
         await client.delete_user("mallory")
+    if plant is _user_limits:
+        await client.delete("user-limits/131016/max-connections")
+
+
+async def test_what_the_broker_does_not_tell_is_not_taken_for_right(
+    client: ManagementClient, vhost: VirtualHost
+) -> None:
+    """A login that may see queues only is told what it cannot know; nothing is applied with it."""
+    await client.set_user("watcher", "secret", tags=("monitoring",))
+    await client.set_permissions("watcher", configure="^$", write="^$", read="^$")
+    try:
+        place = urlsplit(vhost.management_url).netloc.rpartition("@")[2]
+        async with ManagementClient.open(
+            f"http://watcher:secret@{place}", vhost=vhost.name
+        ) as watching:
+            found = await check(watching, SIX)
+            with pytest.raises(BrokerAccessError):
+                await apply(watching, SIX, PASSWORDS)
+    finally:
+        await client.delete_user("watcher")
+
+    assert {Problem.UNKNOWN} == {one.problem for one in found}
+    unknown = {one.what for one in found}
+    assert unknown >= {"users", "permissions", "topic permissions", "shovels"}
+    assert not unknown & {"queues", "exchanges", "bindings"}
+    assert all("refuses" in one.detail for one in found)
 
 
 # --- Isolation: the broker itself refuses -------------------------------------------------

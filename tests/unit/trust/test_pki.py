@@ -15,15 +15,16 @@ from cryptography.x509.oid import NameOID
 
 from jukinet_mq.errors import (
     ConfigurationError,
-    ImpossibleDateError,
     MissingKeyError,
+    SigningKeyNotValidError,
     UnsafeKeyFileError,
     UntrustedSignerError,
 )
 from jukinet_mq.nodes import directory
 from jukinet_mq.trust import TrustStore, Use, check_enrolment, pki, seal, signing
 from jukinet_mq.trust.certificates import key_usage
-from jukinet_mq.trust.keyring import KeyRing, read_private
+from jukinet_mq.trust.key_files import read_private
+from jukinet_mq.trust.keyring import KeyRing
 from tests.unit.trust.conftest import CHIYODA, JLIS, NOW, TOKYO
 
 NODES = [directory().node(code) for code in (CHIYODA, TOKYO, JLIS)]
@@ -193,8 +194,8 @@ def test_a_key_that_is_not_there_is_missing(root: Path, code: str) -> None:
 
 
 def test_a_certificate_that_has_not_begun_does_not_sign(root: Path) -> None:
-    """For an instant before the first certificate there is no key to sign with."""
-    with pytest.raises(ImpossibleDateError, match="began"):
+    """A clock that stands before the first certificate has no key to sign with."""
+    with pytest.raises(SigningKeyNotValidError, match=r"begins at 2026-"):
         KeyRing(root).signing_key(CHIYODA, NOW - timedelta(days=1))
 
 
