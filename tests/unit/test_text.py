@@ -58,7 +58,7 @@ COMPOSED_KANA = [
 CHECKS = [check_name, check_address, check_furigana, check_alias, check_alphabet_name]
 # What each check accepts one after the other in any order, and a character that it refuses.
 PIECES = [
-    (check_name, ["髙", "葛\U000e0100", "\ufa11\ufe00", "é", "か\u3099", "ア", "A", " "], "\u202e"),
+    (check_name, ["髙", "葛\U000e0100", "\ufa11\ufe00", "é", "カ\u309a", "ア", "A", " "], "\u202e"),
     (check_furigana, ["ア", "ー", "カ\u309a", "ㇷ\u309a", "ヽ", "・", " ", "　"], "\u3042"),
     (check_alias, ["あ", "ー", "髙", "葛\U000e0100", "々", "・", " ", "　"], "A"),
     (check_alphabet_name, ["A", "z", "'", "-", ".", " a"], "1"),
