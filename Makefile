@@ -10,7 +10,8 @@ RUN := scripts/uv run --no-sync
 ARGS ?=
 # How many processes run tests side by side. A module stays whole: its tests share servers.
 PROCESSES ?= 3
-PYTEST := $(RUN) pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST_OPTIONS := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+PYTEST := $(RUN) pytest $(PYTEST_OPTIONS)
 
 .PHONY: demo
 demo: servers ## Run the main job, all 47 prefectures and 1,741 municipalities, and prove it by counting
@@ -38,6 +39,29 @@ test-rabbitmq-4: tests-ready ## Run the integration, acceptance and fuzz tests a
 	scripts/rabbitmq-4 .jukinet/rabbitmq-4
 	JUKINET_TEST_RABBITMQ_ROOT=$(CURDIR)/.jukinet/rabbitmq-4 \
 	  $(PYTEST) $(wildcard tests/integration tests/acceptance tests/fuzz) $(ARGS)
+
+.PHONY: test-lowest
+test-lowest: packages ## Run the unit tests with the oldest packages that pyproject.toml allows
+	scripts/uv venv --quiet --clear .jukinet/lowest
+	scripts/uv pip install --quiet --python .jukinet/lowest --resolution lowest-direct \
+	  --group dev --editable .
+	.jukinet/lowest/bin/pytest $(PYTEST_OPTIONS) tests/unit $(ARGS)
+
+# A Debian suite; as whom: root, or a user who may not install packages; what demo and test are told;
+# more that is to be run there.
+SUITE ?= bookworm
+ACCOUNTS ?= root user
+DEMO_ARGS ?=
+TEST_ARGS ?=
+MORE ?=
+
+.PHONY: fresh
+fresh: ## Run demo and test on a fresh Debian 12, as root and as a user (root): SUITE=trixie for 13
+	for account in $(ACCOUNTS); do \
+	  scripts/fresh $(SUITE) $$account bash -ec 'make demo ARGS="$$1"; make test ARGS="$$2"; \
+	    for target in $(MORE); do make $$target; done' \
+	    - '$(DEMO_ARGS)' '$(TEST_ARGS)'; \
+	done
 
 .PHONY: lint
 lint: packages ## Check style: ruff's rules and its format

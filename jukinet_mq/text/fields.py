@@ -26,7 +26,8 @@ class _Script:
     """A closed set of characters.
 
     Attributes:
-        acceptable: Matches the longest acceptable beginning, so its end is the offender.
+        acceptable: Matches the longest acceptable beginning, so its end is the offender. To be
+            used with `match`: nothing follows the repetition, so it never backtracks.
         expected: The set in words.
     """
 
@@ -35,7 +36,7 @@ class _Script:
 
 
 _ALPHABET: Final = _Script(
-    re.compile(r"(?:[A-Za-z'.-]|(?<=[A-Za-z'.-]) (?=[A-Za-z'.-]))*+"),
+    re.compile(r"(?:[A-Za-z'.-]|(?<=[A-Za-z'.-]) (?=[A-Za-z'.-]))*"),
     "ASCII letters, apostrophes, hyphens, periods and single spaces between them",
 )
 _ALIAS: Final = _Script(
@@ -46,7 +47,7 @@ _ALIAS: Final = _Script(
 )
 _FURIGANA: Final = _Script(
     # カ゚ and its kin have no code point of their own; JIS X 0213 spells them with U+309A.
-    re.compile(r"(?:[ \u3000\u30a1-\u30fe\u31f0-\u31ff]|(?<=[カキクケコセツトㇷ])\u309a)*+"),
+    re.compile(r"(?:[ \u3000\u30a1-\u30fe\u31f0-\u31ff]|(?<=[カキクケコセツトㇷ])\u309a)*"),
     "full-width katakana, the long-vowel mark and spaces",
 )
 

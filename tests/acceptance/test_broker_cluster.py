@@ -42,7 +42,7 @@ WHOLE = {
 }
 _residents = itertools.count(900_000)
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.needs_root]
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ ON_SMALL_VOLUMES = (Tier.MUNICIPALITY, Tier.NATIONAL)
 FULL_WITHIN_SECONDS = 40
 SEVERAL_TRIES = 4
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.needs_root]
 
 
 @pytest.fixture(scope="module")

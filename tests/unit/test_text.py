@@ -56,6 +56,13 @@ COMPOSED_KANA = [
     if len(unicodedata2.normalize("NFD", kana)) == 2
 ]
 CHECKS = [check_name, check_address, check_furigana, check_alias, check_alphabet_name]
+# What each check accepts one after the other in any order, and a character that it refuses.
+PIECES = [
+    (check_name, ["髙", "葛\U000e0100", "\ufa11\ufe00", "é", "カ\u309a", "ア", "A", " "], "\u202e"),
+    (check_furigana, ["ア", "ー", "カ\u309a", "ㇷ\u309a", "ヽ", "・", " ", "　"], "\u3042"),
+    (check_alias, ["あ", "ー", "髙", "葛\U000e0100", "々", "・", " ", "　"], "A"),
+    (check_alphabet_name, ["A", "z", "'", "-", ".", " a"], "1"),
+]
 
 
 class Check(Protocol):
@@ -110,6 +117,21 @@ def test_forbidden_character_is_named_by_offset_and_code_point(
         "code_point": f"U+{ord(offender):04X}",
     }
     assert str(refusal.value).isascii()
+
+
+@pytest.mark.parametrize(("check", "pieces", "foreign"), PIECES)
+@given(data_=st.data())
+def test_acceptable_pieces_pass_in_any_order_up_to_the_first_foreign_character(
+    check: Check, pieces: list[str], foreign: str, data_: st.DataObject
+) -> None:
+    """Any sequence of what a field may hold is accepted; what is refused is named exactly."""
+    first = next(piece for piece in pieces if not piece.isspace())
+    value = first + "".join(data_.draw(st.lists(st.sampled_from(pieces), max_size=40)))
+
+    assert check(value, field="text") is value
+    with pytest.raises(UnacceptableTextError) as refusal:
+        check(value + foreign + first, field="text")
+    assert len(value) == refusal.value.facts["offset"]
 
 
 def test_fast_road_accepts_assigned_characters_only() -> None:
