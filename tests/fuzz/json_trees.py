@@ -7,10 +7,14 @@ whose leaves are texts, so that they may be what no writer writes.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from hypothesis import strategies as st
+
+from jukinet_mq.identifiers import synthetic_resident_code
 
 Leaf = bytes
 Tree = Any  # Leaf | Members | list[Tree]; recursive types confuse the tools
@@ -109,3 +113,70 @@ def _bent_pairs(draw: st.DrawFn, pairs: list[tuple[bytes, Tree]]) -> list[tuple[
             return [*pairs, (draw(leaves.filter(lambda leaf: leaf[:1] == b'"')), draw(leaves))]
         case _:
             return [*pairs[:at], (dumped(draw(st.text(max_size=8))), value), *pairs[at + 1 :]]
+
+
+_DAYS: Final = [
+    "0001-01-01", "1868-01-25", "1989-01-07", "2026-03-28", "2026-04-01", "2026-04-02",
+    "2028-02-29", "2100-01-01", "9999-12-31",
+]  # fmt: skip
+_INSTANTS: Final = [
+    "0001-01-01T00:00:00+09:00", "1970-01-01T00:00:00Z", "2026-03-31T23:59:59.999999+14:00",
+    "2026-04-01T03:00:00Z", "2026-04-01T03:05:00.5Z", "2026-04-01T12:30:00+09:00",
+    "9999-12-31T23:59:59-01:00",
+]  # fmt: skip
+_CODES: Final = ["131016", "011002", "011011", "012025", "130001"]
+_TEXTS: Final = [
+    "髙橋 花子", "葛󠄀", "﨑", "𠮷", "か\u3099", "⼀", "〓", "\ufffd", "ー", "あ" * 300, "A", "é",
+    "１２３", "  ", "\u3000", "👪", "ﾊﾅｺ", "\u2028", "a\nb", "%s{0}", "'; --", "[red]x[/red]",
+    "true", "0", "unknown", "text", "exact", "year", "1994", "1994-04", "2026-13",
+    "R6.4.1", "male", "japanese", "birth", "domestic_move_in", "create",
+]  # fmt: skip
+_LOOKS: Final = [
+    (re.compile(r"\d{4}-\d\d-\d\d"), _DAYS),
+    (re.compile(r"\d{4}-\d\d-\d\dT.*"), _INSTANTS),
+    (re.compile(r"\d{6}"), _CODES),
+    (re.compile(r"\d{11}"), [synthetic_resident_code(n) for n in (1, 3, 5)]),
+    (re.compile(r"[0-9a-f]{8}-.*"), ["00000000-0000-0000-0000-000000000000"]),
+]
+
+
+@st.composite
+def altered(draw: st.DrawFn, value: object) -> Any:
+    """Return *value* with another leaf of the same look in the place of one or two.
+
+    What comes out is a whole JSON value, and right more often than one that is `bent`.
+    """
+    places = st.sampled_from(list(_places(value, ())))
+    for path, leaf in draw(st.lists(places, min_size=1, max_size=2)):
+        value = _replaced(value, path, draw(_alike(leaf)))
+    return value
+
+
+def _places(value: object, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """Yield the leaves and the paths to them."""
+    inner: Any = value.items() if isinstance(value, dict) else ()
+    inner = enumerate(value) if isinstance(value, list) else inner
+    if not inner:
+        yield path, value
+    for step, one in inner:
+        yield from _places(one, (*path, step))
+
+
+def _alike(leaf: object) -> st.SearchStrategy[Any]:
+    if isinstance(leaf, bool):
+        return st.just(not leaf)
+    if isinstance(leaf, int):
+        return st.sampled_from([0, 1, leaf + 1, 2**53 - 1])
+    for look, others in _LOOKS:
+        if look.fullmatch(str(leaf)):
+            return st.sampled_from(others)
+    return st.sampled_from(_TEXTS)
+
+
+def _replaced(value: Any, path: tuple[Any, ...], new: object) -> Any:
+    if not path:
+        return new
+    step, *rest = path
+    whole = dict(value) if isinstance(value, dict) else list(value)
+    whole[step] = _replaced(value[step], tuple(rest), new)
+    return whole

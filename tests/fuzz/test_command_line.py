@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 import typer
@@ -15,34 +16,65 @@ from hypothesis import strategies as st
 
 from jukinet_mq.cli.ending import EXIT_CODES, UNEXPECTED, exit_code_of
 from jukinet_mq.cli.root import app
+from jukinet_mq.producers.events import IdentityUpdateFiled
+from tests.fixtures.installation import CHIYODA, Installation
 from tests.fuzz.budget import examples
 
-LEFT_OUT: Final = {
-    "demo", "bench", "services", "worker", "reference", "schema",
-    "topology render",
+EVENT_ID: Final = "019d45b1-5a00-7000-8000-0000000000aa"
+LEFT_OUT: Final = {"services"}
+"""What concerns the servers that all tests share."""
+LEFT_OUT_AWAY: Final = {
+    "demo", "bench", "worker", "reference", "schema", "topology render",
 }  # fmt: skip
-"""They start processes, or write generated files into the working directory."""
+"""What starts processes, or writes generated files into a folder that it is given."""
+WAITING: Final = {"--follow"}
+"""Options with which a command may rightly last for ever."""
+BOUNDED: Final = {
+    "demo": ["--seed", "x"],
+    "bench identity-update": ["--seed", "x"],
+    "bench inject": ["--seed", "x"],
+    "worker": ["--node", "999999"],
+    "check consistency": ["--within", "1s"],
+    "topology apply": ["--node", CHIYODA],
+    "trust init": ["--node", CHIYODA],
+}
+"""Said last, so that a command whose other values are in order ends soon."""
 VALUES: Final = [
-    "", " ", "-", "--", "0", "-1", "1", "10", "999999999999999999999", "1e400", "nan", "0x10", "１",
-    "131016", "11002", "011002", "011011", "12025", "130001", "jlis", "JLIS",
-    "１３１０１６", "131016\n",
+    "", " ", "-", "--", "-1", "0", "1", "10", "0x10", "1.5", "1_000", "1e400", "nan", "١", "１",
+    "2147483648", "9223372036854775808", "999999999999999999999", "1" * 5_000,
+    "131016", "131016\n", "11002", "011002", "011011", "12025", "130001", "999999", "000000",
+    "jlis", "JLIS", "13", "99", "１３１０１６",
     "identity-update", "identity_update", "identity-update.v1", "handler_failed", "handler-failed",
-    "municipality", "prefecture", "national", "prefecture/1", "prefecture/0", "tokyo/1",
-    "1d", "999999d", "1.5h", "-1d", "10/s", "0/s", "1000000000/s", "d",
-    "019d45b1-5a00-7000-8000-0000000000aa", "019d45b1", "00000000-0000-0000-0000-000000000000",
-    "2026-11-25", "2026-13-45", "0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-01:00",
-    "2026-11-25T12:00:00", "@", "@/dev/null", "@/nonexistent", "/dev/null", "/nonexistent/x", "/",
-    "{", "[]", '{"a":1,"a":2}', "name=", "=", "name=山田 太郎", "a" * 5_000, "\udcff\udcfe",
-    "か\u3099", "\ufffd", "\u202e", "\x1b[31m", "%s%n", "$(id)", "'; DROP TABLE inbox; --",
+    "municipality", "prefecture", "national", "village", "birth", "male", "japanese", "move-in",
+    "1d", "999999d", "99999999999d", "1.5h", "-1d", "٣s", "7 d", "90s", "d",
+    "10/s", "0/s", "1000000000/s",
+    EVENT_ID, EVENT_ID.upper(), "019d45b1", "00000000-0000-0000-0000-000000000000",
+    "prefecture/1", "prefecture/0", "national/-1", "prefecture/9223372036854775808",
+    "prefecture/999999999999999999999", "tokyo/1", "prefecture/٣", "prefecture/", "/", "A" * 43,
+    "2026-11-25", "2026-13-45", "2026-11-25T12:00:00", "2026-11-25T12:00:00+99:00",
+    "0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-01:00", "unknown", "1994/頃", "20260328",
+    "@", "@.", "@a.json", "@/dev/null", "@/nonexistent", "/dev/null", "/nonexistent/x",
+    "{", "null", "[]", "[" * 3_000, '{"a":1,"a":2}', '[{"name":"a","name":"b"}]',
+    "name=", "=", "name=山田 太郎", "髙橋 花子", "タカハシ", "a" * 20_000, "あ" * 5_000,
+    "\udcff\udcfe", "住基\udc93", "か\u3099", "\ufffd", "\u202e", "👪", "\x1b[31m", "\x7f", "\n",
+    "[red]x[/]", "[/]", "%s%n", "{}", "\\", "$(id)", "'; DROP TABLE inbox; --",
 ]  # fmt: skip
+FILES: Final = [
+    "-", ".", "", "a.json", "a.json/b", "dir", "missing.json", "no/such/place.json", "名簿.ndjson",
+    "\udcff.ndjson", "a\nb", "a" * 300,
+]  # fmt: skip
+"""In the working directory only: a command may write there."""
+FILE_PARAMETERS: Final = {
+    "file", "errors", "certificate", "ca", "folder", "root", "save", "part",
+}  # fmt: skip
 
 
-def leaves() -> Iterator[tuple[tuple[str, ...], Any]]:
+def leaves(left_out: set[str]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every command that does something, with its words."""
     waiting: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     while waiting:
         words, command = waiting.pop()
-        if any(" ".join(words[:n]) in LEFT_OUT for n in range(1, len(words) + 1)):
+        if any(" ".join(words[:n]) in left_out for n in range(1, len(words) + 1)):
             continue
         if hasattr(command, "list_commands"):
             context = typer.Context(command)
@@ -54,25 +86,32 @@ def leaves() -> Iterator[tuple[tuple[str, ...], Any]]:
             yield words, command
 
 
-COMMANDS: Final = sorted(leaves(), key=lambda found: found[0])
+COMMANDS: Final = sorted(leaves(LEFT_OUT), key=lambda found: found[0])
+COMMANDS_AWAY: Final = sorted(leaves(LEFT_OUT | LEFT_OUT_AWAY), key=lambda found: found[0])
 
 
 @st.composite
-def command_lines(draw: st.DrawFn) -> list[str]:
-    """Draw a command with some of its options, each with some value."""
-    words, command = draw(st.sampled_from(COMMANDS))
-    line = list(words)
-    for parameter in draw(st.lists(st.sampled_from(command.params), max_size=4)):
-        value = draw(st.sampled_from(VALUES))
+def command_lines(draw: st.DrawFn, commands: list[tuple[tuple[str, ...], Any]]) -> list[str]:
+    """Draw a command with some of its options and arguments, each with some value."""
+    words, command = draw(st.sampled_from(commands))
+    usable = [p for p in command.params if p.name != "help" and not WAITING & {*p.opts}]
+    chosen = draw(st.lists(st.sampled_from(usable), max_size=4)) if usable else []
+    if draw(st.booleans()):
+        chosen += [p for p in usable if p.required and p not in chosen]
+    options: list[str] = []
+    arguments: list[str] = []
+    for parameter in chosen:
+        in_file = parameter.name in FILE_PARAMETERS
+        value = draw(st.sampled_from(FILES if in_file else VALUES))
         if parameter.param_type_name == "argument":
-            line.append(value)
+            arguments.append(value)
         elif getattr(parameter, "is_flag", False):
-            line.append(parameter.opts[0])
+            options.append(draw(st.sampled_from([*parameter.opts, *parameter.secondary_opts])))
+        elif draw(st.booleans()):
+            options += [parameter.opts[0], value]
         else:
-            line += [parameter.opts[0], value] if draw(st.booleans()) else [
-                f"{parameter.opts[0]}={value}"
-            ]  # fmt: skip
-    return line
+            options.append(f"{parameter.opts[0]}={value}")
+    return [*words, *options, *BOUNDED.get(" ".join(words), []), *arguments]
 
 
 @pytest.fixture
@@ -90,7 +129,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @examples(60)
-@given(line=command_lines())
+@given(line=command_lines(COMMANDS_AWAY))
 def test_whatever_is_typed_ends_with_a_documented_code(
     away: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: list[str]
 ) -> None:
@@ -104,3 +143,38 @@ def test_whatever_is_typed_ends_with_a_documented_code(
     assert code in EXIT_CODES, shown
     assert code != UNEXPECTED, shown
     assert "Traceback" not in shown.err
+
+
+@pytest.fixture(scope="module")
+def furnished(installation: Installation) -> Installation:
+    """The installation with something that commands can show, and files that they can read."""
+    (installation.home / "a.json").write_text('{"name": "甲 乙", "persons": []}', encoding="utf-8")
+    (installation.home / "dir").mkdir()
+    event = IdentityUpdateFiled.example().model_copy(update={"event_id": UUID(EVENT_ID)})
+    filed = installation.jukinet("inject", "identity-update", "-", given=event.model_dump_json())
+    assert 0 == filed.returncode, filed.stderr
+    return installation
+
+
+def crashes(installation: Installation) -> list[str]:
+    """Return what the program has written about errors that nobody expected, and remove it."""
+    found = list(installation.home.glob("crash-*.log"))
+    written = [path.read_text("utf-8") for path in found]
+    for path in found:
+        path.unlink()
+    return written
+
+
+@examples(12)
+@given(line=command_lines(COMMANDS), text=st.sampled_from(["", "{}", "null\n", "\0", "[1]"]))
+def test_whatever_is_typed_meets_no_unexpected_error_in_an_installation(
+    furnished: Installation, line: list[str], text: str
+) -> None:
+    """The servers and files that a command works with take no value otherwise than it did."""
+    done = furnished.jukinet(*line, given=text)
+
+    assert [] == crashes(furnished)
+    assert done.returncode in EXIT_CODES.keys() - {UNEXPECTED}, done.stderr
+    assert "Traceback" not in done.stderr
+    if done.returncode > 1:
+        assert done.stderr

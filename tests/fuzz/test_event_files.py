@@ -1,0 +1,129 @@
+"""Business events with every sort of content: filed, carried and kept, or refused."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+from uuid_utils.compat import uuid7
+
+from jukinet_mq.consumers.retrying import retry_due
+from jukinet_mq.errors import RejectedError, error_classes
+from jukinet_mq.nodes import Tier, directory
+from jukinet_mq.producers.events import EVENTS, read_event
+from jukinet_mq.producers.filings import check_event, file_events
+from jukinet_mq.producers.publisher import Publisher
+from jukinet_mq.trust import SigningKey, TrustStore
+from tests.fixtures.country import Country
+from tests.fixtures.installation import Installation
+from tests.fuzz.budget import examples
+from tests.fuzz.json_trees import altered, bent
+
+NOW: Final = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
+EXAMPLES: Final[list[dict[str, Any]]] = [
+    kind.example().model_dump(mode="json", exclude_none=True, exclude={"event_id"})
+    | {"occurred_at": "2026-03-31T15:00:00+09:00"}
+    for kind in EVENTS
+]
+PUBLISHER: Final = Publisher(
+    directory(), trust=TrustStore, signing_key=lambda *_: SigningKey.generate()
+)
+REASONS: Final = {cls.reason for cls in error_classes() if issubclass(cls, RejectedError)}
+whole_events = st.sampled_from(EXAMPLES)
+altered_events = whole_events.flatmap(altered).map(orjson.dumps)
+odd_events = st.one_of(
+    altered_events, altered_events, whole_events.flatmap(bent), st.binary(max_size=40)
+)
+odd_lines = odd_events.map(lambda text: text.replace(b"\r", b" ").replace(b"\n", b" ")).filter(
+    bytes.strip
+)
+
+
+UNFINISHED: Final = """
+SELECT 'quarantined' AS state, node, reason FROM quarantine
+UNION ALL
+SELECT state, node, reason FROM inbox WHERE state <> 'done'
+"""
+FOR_A_PERSON: Final = {"certificate_not_issued"}
+"""Why what was rightly filed may be parked: two municipalities contradict each other."""
+
+
+async def unfinished(country: Country) -> list[Any]:
+    """Return what any keeper holds back, with its reason."""
+    rows = [row for tier in Tier for row in await country.fetch(tier, UNFINISHED)]
+    return [row for row in rows if row[2] not in FOR_A_PERSON]
+
+
+@examples(400)
+@given(text=odd_events)
+def test_an_event_is_checked_or_refused_with_a_documented_reason(text: bytes) -> None:
+    """No content makes reading and checking fail in a way that nobody has foreseen."""
+    try:
+        check_event(read_event(text), PUBLISHER, at=NOW)
+    except RejectedError as error:
+        str(error).encode()
+
+
+@examples(25)
+@given(texts=st.lists(altered_events, min_size=1, max_size=4))
+async def test_what_is_filed_is_kept_and_handled_by_its_keepers(
+    country: Country, texts: Sequence[bytes]
+) -> None:
+    """An event is refused at the counter, or nobody later finds anything wrong with it."""
+    for text in texts:
+        try:
+            event = read_event(text)
+            async with country.databases[Tier.MUNICIPALITY].transaction() as tx:
+                await file_events(tx, country.publisher, [event])
+        except RejectedError:
+            continue
+
+    await country.settle()
+    for tier in Tier:
+        await retry_due(country.desk(tier))
+
+    assert [] == await unfinished(country)
+
+
+@examples(3)
+@given(odd=st.lists(odd_lines, min_size=20, max_size=40), seed=st.integers(0, 2**32))
+async def test_each_line_of_a_file_is_filed_or_listed_and_good_ones_are_filed(
+    installation: Installation, odd: Sequence[bytes], seed: int
+) -> None:
+    """Every good line is filed, every other is filed or listed with a documented reason."""
+    good = [str(uuid7()) for _ in range(10)]
+    lines = [orjson.dumps(EXAMPLES[0] | {"event_id": event_id}) for event_id in good]
+    lines = [lines[0], *random.Random(seed).sample([*lines[1:], *odd], len(odd) + 9)]
+    listed = installation.home / f"{good[0]}.errors.ndjson"
+
+    done = installation.jukinet(
+        "inject", "-", "--json", "--errors", str(listed), given=b"\n".join(lines)
+    )
+
+    assert done.returncode in {0, 65}, done.stderr
+    report = json.loads(done.stdout)
+    refused = _lines_of(listed)
+    assert (
+        len(lines)
+        == report["lines"]
+        == (report["filed"] + report["already_filed"] + report["refused"])
+    )
+    assert len(refused) == report["refused"]
+    assert {one["reason"] for one in refused} <= REASONS
+    assert not {n for n, line in enumerate(lines, 1) if any(g.encode() in line for g in good)} & {
+        one["line"] for one in refused
+    }
+    filed = "SELECT count(*) FROM filed_event WHERE event_id = ANY ($1)"
+    assert [(10,)] == await installation.fetch(Tier.MUNICIPALITY, filed, good)
+
+
+def _lines_of(path: Path) -> list[dict[str, Any]]:
+    """Return what an error list says; nothing where there is none."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
