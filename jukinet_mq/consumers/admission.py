@@ -43,21 +43,24 @@ class Admitted:
 
 
 async def admit(tx: Transaction, judged: Judgement) -> Admitted:
-    """Note the arrivals in the inbox and sort them; quarantine what must be held."""
+    """Quarantine what must be held, note the arrivals in the inbox, and sort them."""
+    # Before the inbox: an operator's replay locks the two in this order (ADR 28). A conflict shows
+    # only in the inbox.
+    untrusted = await quarantine_intake.hold(tx, judged.held)
     first: dict[Key, Arrival] = {}
     again = [a for a in judged.arrivals if first.setdefault(a.key, a) is not a]
     fresh = await inbox.admit(tx, list(first.values()))
     again += [a for key, a in first.items() if key not in fresh]
     known = await inbox.known(tx, [a.key for a in again])
-    duplicates, conflicting = _sort(again, known)
-    held, counted = await quarantine_intake.hold(tx, judged.held + conflicting)
+    duplicates, conflicts = _sort(again, known)
+    conflicting = await quarantine_intake.hold(tx, conflicts)
     return Admitted(
         news=[a for key, a in first.items() if key in fresh],
         duplicates=duplicates,
         # What is a duplicate within this very batch has not been handled yet.
         handled=[a for a in duplicates if a.key not in fresh and known[a.key].state == "done"],
-        held=held,
-        counted=counted,
+        held=untrusted.held + conflicting.held,
+        counted=untrusted.counted + conflicting.counted,
     )
 
 

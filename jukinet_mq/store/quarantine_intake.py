@@ -72,14 +72,21 @@ class _Open(NamedTuple):
     counted: int
 
 
-async def hold(tx: Transaction, held: Sequence[Held]) -> tuple[list[Held], list[Held]]:
-    """Quarantine deliveries; return those that are held with their bytes, and those counted.
+class Intake(NamedTuple):
+    """What became of deliveries: held with their bytes, or only counted."""
+
+    held: list[Held]
+    counted: list[Held]
+
+
+async def hold(tx: Transaction, held: Sequence[Held]) -> Intake:
+    """Quarantine deliveries.
 
     The same delivery for the same reason is held once and its arrivals are counted; one that an
     operator has decided about is open again. Two workers at once may hold a few more than 100.
     """
     if not held:
-        return [], []
+        return Intake([], [])
     identities = [_identity(one) for one in held]
     arrivals = Counter(identities)
     rows: dict[_Identity, Held] = {}
@@ -98,7 +105,7 @@ async def hold(tx: Transaction, held: Sequence[Held]) -> tuple[list[Held], list[
     await _insert(tx, rows, arrivals)
     await _count(tx, counted, arrivals, opened)
     given = list(zip(identities, held, strict=True))
-    return (
+    return Intake(
         [one for identity, one in given if identity not in counted],
         [one for identity, one in given if identity in counted],
     )
