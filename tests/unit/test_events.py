@@ -313,8 +313,11 @@ class TestDrafting:
     def test_event_before_its_nodes_first_key_is_refused_by_its_name(self, tmp_path: Path) -> None:
         """No key can sign for it; other events of the node are filed."""
         pki.init(tmp_path, [directory().node(SAPPORO)], now=NOW)
+        ring = KeyRing(tmp_path)
         publisher = Publisher(
-            directory(), trust=TrustStore, signing_key=KeyRing(tmp_path).signing_key
+            directory(),
+            trust=TrustStore,
+            signing_key=lambda node, time: ring.signing_key(node, NOW, time=time),
         )
         event = MoveFiled.example()
         early = event.model_copy(update={"occurred_at": NOW - timedelta(days=400)})
