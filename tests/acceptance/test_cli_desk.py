@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from jukinet_mq.clock import utc_now
 from jukinet_mq.nodes import Tier
+from jukinet_mq.routing import SEQUENCE_MAX
 from tests.fixtures.failing import failing_worker
 from tests.fixtures.filing import injected, update
 from tests.fixtures.installation import CHIYODA, HOKKAIDO, TOKYO, Installation
@@ -150,7 +151,7 @@ SELECT m, $2, $3, now(), $4, 8 FROM unnest($1::uuid[]) AS x (m)
 async def park(installation: Installation, count: int, *, reason: str) -> Sequence[UUID]:
     """Leave parked envelopes of Chiyoda at Hokkaido, where no worker of these tests runs."""
     ids = [uuid7() for _ in range(count)]
-    number = ids[0].int % 2**60
+    number = ids[0].int % (SEQUENCE_MAX - count) + 1
     await installation.fetch(Tier.PREFECTURE, INBOX, ids, HOKKAIDO, CHIYODA, number, reason)
     await installation.fetch(Tier.PREFECTURE, PARKED, ids, HOKKAIDO, CHIYODA, reason)
     return ids

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from jukinet_mq.clock import utc_now
 from jukinet_mq.nodes import Tier
+from jukinet_mq.routing import SEQUENCE_MAX
 from jukinet_mq.store import parked
 from jukinet_mq.store.database import Database
 from jukinet_mq.store.parked import Decision, EnvelopeFilter
@@ -44,7 +45,7 @@ async def park(
 ) -> UUID:
     """Leave one parked envelope of Chiyoda at Tokyo."""
     message_id, at = uuid7(), utc_now() - age
-    number = message_id.int % 2**60
+    number = message_id.int % SEQUENCE_MAX + 1
     await installation.fetch(
         Tier.PREFECTURE, INBOX, message_id, TOKYO, CHIYODA, kind, number, uuid7(), at, reason
     )

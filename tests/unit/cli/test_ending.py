@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jukinet_mq.cli.ending import EXIT_CODES, exit_code_of
+from jukinet_mq.cli.ending import EXIT_CODES, exit_code_of, work_is_done
 from jukinet_mq.errors import (
     ConfigurationError,
     DatabaseUnavailableError,
@@ -109,3 +109,42 @@ def test_program_that_ends_well_returns_0() -> None:
 def test_exit_code_of_a_command_is_kept() -> None:
     """What a command chose itself stays."""
     assert 65 == exit_code_of(raising(SystemExit(65)))
+
+
+@pytest.mark.parametrize("code", [0, 65])
+def test_unexpected_error_in_telling_what_is_done_leaves_the_code_of_the_work(
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """After a commit no exit code says that it failed; the line says that it is done."""
+    monkeypatch.setenv("JUKINET_HOME", str(tmp_path))
+
+    def program() -> None:
+        work_is_done(code)
+        raise KeyError("in the table")
+
+    assert code == exit_code_of(program)
+    assert "what was asked for is done, but in telling it" in capsys.readouterr().err
+    assert 1 == len(list(tmp_path.glob("crash-*.log")))
+
+
+def test_error_of_ours_after_the_work_keeps_its_code() -> None:
+    """A proof that does not hold, for example, is part of the work."""
+
+    def program() -> None:
+        work_is_done()
+        raise MalformedBodyError("a: wrong")
+
+    assert 65 == exit_code_of(program)
+
+
+def test_work_of_an_earlier_program_counts_no_more(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is done is noted for one program."""
+    monkeypatch.setenv("JUKINET_HOME", str(tmp_path))
+    exit_code_of(work_is_done)
+
+    assert 70 == exit_code_of(raising(KeyError()))
