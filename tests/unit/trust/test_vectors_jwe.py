@@ -151,15 +151,16 @@ def _place(message: dict[str, Any], path: str) -> tuple[Any, Any]:
 @each(JWE)
 def test_jwe_opens_only_as_published(case: dict[str, Any]) -> None:
     """Rightly made or not, no other member, algorithm, spelling or length is opened."""
-    if case["result"] == "valid":
-        plaintext = case.get("plaintext", JWE["plaintext"])
-        assert plaintext.encode() == READER.open(message_of(case))
-    elif "text" in case and case["id"].startswith("member_twice"):
-        with pytest.raises(ValueError, match="twice in one object"):
-            message_of(case)
-    else:
-        with pytest.raises(UnopenableSealError):
-            READER.open(message_of(case))
+    match case["result"]:
+        case "valid":
+            plaintext = case.get("plaintext", JWE["plaintext"])
+            assert plaintext.encode() == READER.open(message_of(case))
+        case "malformed":
+            with pytest.raises(ValueError, match="twice in one object"):
+                message_of(case)
+        case _:
+            with pytest.raises(UnopenableSealError):
+                READER.open(message_of(case))
 
 
 def test_a_reader_that_is_named_twice_is_listed_twice() -> None:
