@@ -150,7 +150,7 @@ def _place(message: dict[str, Any], path: str) -> tuple[Any, Any]:
 
 @each(JWE)
 def test_jwe_opens_only_as_published(case: dict[str, Any]) -> None:
-    """Rightly made or not, no other member, algorithm, spelling or length is opened."""
+    """No other member, algorithm, spelling or length is opened, even if it was made correctly."""
     match case["result"]:
         case "valid":
             plaintext = case.get("plaintext", JWE["plaintext"])
