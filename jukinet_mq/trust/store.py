@@ -13,6 +13,7 @@ from jukinet_mq.nodes import Directory, NodeCode
 from jukinet_mq.trust.keys import KEY_SIZE, EnrolledKey, Use, thumbprint
 
 _ANY_SCALAR = bytes([8] * KEY_SIZE)
+_X25519_PRIME = 2**255 - 19
 
 
 class TrustStore:
@@ -107,9 +108,12 @@ def check_enrolment(key: EnrolledKey, *, directory: Directory) -> None:
 
 def _is_strong(key: EnrolledKey) -> bool:
     # Under a small-order Ed25519 key one signature verifies for any message, and OpenSSL lets
-    # it; sealing to a small-order X25519 key would hide nothing from anyone.
+    # it; sealing to a small-order X25519 key would hide nothing from anyone. Another encoding of
+    # an X25519 key has another kid, which its node would not know as its own.
     if key.use is Use.SIGNING:
         return crypto_core_ed25519_is_valid_point(key.public)
+    if int.from_bytes(key.public, "little") >= _X25519_PRIME:
+        return False
     try:
         crypto_scalarmult(_ANY_SCALAR, key.public)
     except CryptoError:

@@ -86,6 +86,16 @@ def test_a_sealing_key_of_low_order_is_not_enrolled(public: bytes) -> None:
         check_enrolment(key, directory=directory())
 
 
+@pytest.mark.parametrize("u", [P + 9, 2**255 - 1, 9 | HIGH_BIT, (P - 9) | HIGH_BIT])
+def test_sealing_key_in_another_encoding_is_not_enrolled(u: int) -> None:
+    """Its kid is not the one that its node computes, so nothing sealed to it would open there."""
+    public = u.to_bytes(32, "little")
+    key = enrolled(SealingKey.generate(), public=public, kid=thumbprint(Use.SEALING, public))
+
+    with pytest.raises(WeakKeyError):
+        check_enrolment(key, directory=directory())
+
+
 def test_what_is_no_point_is_not_enrolled() -> None:
     """Y = 2 is on no point of the curve; 31 bytes are no key at all."""
     public = (2).to_bytes(32, "little")
