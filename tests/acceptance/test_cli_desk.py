@@ -161,9 +161,11 @@ async def test_replay_that_is_killed_is_resumed_by_the_same_command(
     installation: Installation,
 ) -> None:
     """SIGKILL between two batches: what was replayed is, and the rest is replayed once (G11)."""
-    ids = await park(installation, 60, reason="holdings_answer_wrong")
-    words = ["parked", "replay", "--reason", "holdings_answer_wrong", "--why", "fixed", "--apply"]
-    ended = "SELECT count(*) FROM parked WHERE reason = 'killed_midway' AND ended_at IS NOT NULL"
+    ids = await park(installation, 60, reason="text_unacceptable")
+    words = ["parked", "replay", "--reason", "text_unacceptable", "--why", "fixed", "--apply"]
+    ended = (
+        "SELECT count(*) FROM parked WHERE reason = 'text_unacceptable' AND ended_at IS NOT NULL"
+    )
 
     async def some_ended() -> bool:
         [(count,)] = await installation.fetch(Tier.PREFECTURE, ended)
