@@ -15,7 +15,8 @@ FULL_ENOUGH: Final = 200
 async def pause(length: timedelta, *, stop: asyncio.Event) -> None:
     """Return after *length*, or as soon as *stop* is set."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), length.total_seconds())
+        async with asyncio.timeout(length.total_seconds()):
+            await stop.wait()
 
 
 def sleep_until(stop: asyncio.Event) -> Callable[[float], Awaitable[None]]:

@@ -39,6 +39,11 @@ DATE_FORMS: Final = (
 )
 _DATE: Final = re.compile(r"(?P<value>[0-9]{4}(-[0-9]{2}){0,2}|unknown)?(/(?P<text>.+))?")
 _KINDS: Final = {4: "year", 7: "month", 10: "exact"}
+# Python's reader takes other forms too, and more of them with each version: 24:00 from 3.14 on.
+_INSTANT: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(?P<offset>Z|[+-]\d\d:\d\d)?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +254,13 @@ def read_instant(text: str) -> str:
     Raises:
         ValueError: No instant, or one without an offset.
     """
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
+    found = _INSTANT.fullmatch(text)
+    if found is None:
+        raise ValueError("expected an instant such as 2026-03-28T10:15:00+09:00")
+    if found["offset"] is None:
         raise ValueError("say the offset too, for example 2026-03-28T10:15:00+09:00")
     try:
+        at = datetime.fromisoformat(text)
         return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:
         raise ValueError("in UTC it lies beyond the year 1 or 9999") from None

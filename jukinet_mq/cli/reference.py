@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from jukinet_mq.cli import terminal
+from jukinet_mq.cli import folders, terminal
 from jukinet_mq.cli.amounts import span_text
 from jukinet_mq.cli.ending import EXIT_CODES, work_is_done
 from jukinet_mq.errors import (
@@ -53,27 +53,32 @@ _FAMILIES: Final[dict[type[JukinetError], str]] = {
 }
 
 app = typer.Typer(help="The pages of docs/reference, generated from the code.")
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the pages are.")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="Where the pages are.", file_okay=False)
+]
 
 
 @app.command()
 def generate(folder: Folder = Path("docs/reference")) -> None:
     """Write the pages."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-        terminal.say(f"wrote {terminal.escape(folder / name)}")
+    with folders.usable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pages().items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
     work_is_done()
+    for name in pages():
+        terminal.say(f"wrote {terminal.escape(folder / name)}")
 
 
 @app.command()
 def check(folder: Folder = Path("docs/reference")) -> None:
     """Say whether the pages are what the code gives now; exit 78 if not."""
-    stale = [
-        name
-        for name, text in pages().items()
-        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
-    ]
+    with folders.usable(folder):
+        stale = [
+            name
+            for name, text in pages().items()
+            if not (folder / name).is_file() or (folder / name).read_bytes() != text.encode()
+        ]
     if stale:
         raise StaleFileError(
             f"{', '.join(stale)} in {folder} are not what the code gives now; run "

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jukinet_mq.cli import options, terminal
+from jukinet_mq.cli import folders, options, terminal
 from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import StaleFileError
 
@@ -32,10 +32,15 @@ def generate(folder: Folder = Path("schemas")) -> None:
     """Write the files that are not what the code gives; remove those that it gives no longer."""
     from jukinet_mq import contracts
 
-    changed = contracts.write(folder)
+    with folders.usable(folder):
+        changed = contracts.write(folder)
     work_is_done()
     for path in changed:
-        terminal.say(f"wrote {terminal.escape(path)}" if path.exists() else f"removed {path}")
+        terminal.say(
+            f"wrote {terminal.escape(path)}"
+            if path.exists()
+            else f"removed {terminal.escape(path)}"
+        )
     terminal.say(f"{len(contracts.render())} files in {terminal.escape(folder)}, all fresh.")
 
 
@@ -44,7 +49,8 @@ def check(folder: Folder = Path("schemas"), *, as_json: options.Json = False) ->
     """Say whether the files are what the code gives now; exit 78 if not."""
     from jukinet_mq import contracts
 
-    wrong = contracts.check(folder)
+    with folders.usable(folder):
+        wrong = contracts.check(folder)
     if as_json:
         terminal.print_json({"fresh": not wrong, "differences": wrong})
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jukinet_mq.cli import options, running, terminal
+from jukinet_mq.cli import folders, options, running, terminal
 from jukinet_mq.cli.ending import work_is_done
 from jukinet_mq.errors import TopologyDriftError
 
@@ -52,11 +52,14 @@ def render(
     from jukinet_mq.topology import render as rendering
 
     if check:
-        rendering.check(root)
+        with folders.usable(root):
+            rendering.check(root)
         terminal.say(f"[green]✓[/] {rendering.FILE} is fresh")
     else:
-        terminal.say(f"wrote {terminal.escape(rendering.write(root))}")
+        with folders.usable(root):
+            file = rendering.write(root)
         work_is_done()
+        terminal.say(f"wrote {terminal.escape(file)}")
 
 
 @app.command()

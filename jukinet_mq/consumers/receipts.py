@@ -100,7 +100,8 @@ async def wait_for_more(kept: asyncio.Event, *, within: timedelta, stop: asyncio
 
 async def _heard(event: asyncio.Event, *, within: timedelta) -> bool:
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), within.total_seconds())
+        async with asyncio.timeout(within.total_seconds()):
+            await event.wait()
         event.clear()
         return True
     return False

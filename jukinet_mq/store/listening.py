@@ -37,7 +37,8 @@ class Bell:
         """Return when the bell has rung since the last wait, or after a second."""
         await self._listen()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), LOOK_ANYWAY.total_seconds())
+            async with asyncio.timeout(LOOK_ANYWAY.total_seconds()):
+                await self._rung.wait()
         self._rung.clear()
 
     async def _listen(self) -> None:

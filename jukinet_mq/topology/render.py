@@ -145,7 +145,7 @@ def check(root: Path) -> None:
         StaleFileError: It is not, or is missing.
     """
     file = root / FILE
-    if not file.is_file() or file.read_text(encoding="utf-8") != _nation():
+    if not file.is_file() or file.read_bytes() != _nation().encode():
         raise StaleFileError(
             f"{FILE} is not what the directory and the topology give now; "
             "run `jukinet topology render` and commit the file"

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from jukinet_mq.cli import fields
@@ -104,6 +107,43 @@ def test_instant_may_have_any_offset() -> None:
     assert "2026-03-28T01:15:00Z" == fields.read_instant("2026-03-28T10:15:00+09:00")
     with pytest.raises(ValueError, match="offset"):
         fields.read_instant("2026-03-28T10:15:00")
+
+
+@given(
+    at=st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),  # noqa: DTZ001 - an offset is added
+    minutes=st.integers(-23 * 60, 23 * 60),
+    seconds=st.sampled_from(["auto", "minutes", "seconds", "microseconds"]),
+)
+def test_any_instant_with_an_offset_is_read_as_that_instant(
+    at: datetime, minutes: int, seconds: str
+) -> None:
+    """Every date, time and offset means the same instant in UTC, however many places it has."""
+    written = at.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat(timespec=seconds)
+
+    read = fields.read_instant(written)
+
+    assert read.endswith("Z")
+    assert datetime.fromisoformat(written) == datetime.fromisoformat(read).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-28T24:00:00+09:00",
+        "20260328T1015+0900",
+        "2026-W13-6T10:15+09:00",
+        "2026-03-28T10:15:00,5Z",
+        "2026-03-28T10:15:00.1234567Z",
+        "2026-03-28T10:15:00+09:00:30",
+        "2026-03-28#10:15:00Z",
+        "２０２６-03-28T10:15:00Z",
+        "2026-03-28T10:15:00Z\n",
+    ],
+)
+def test_form_of_an_instant_that_not_every_python_reads_alike_is_refused(text: str) -> None:
+    """What is an instant does not depend on the Python version that reads it."""
+    with pytest.raises(ValueError, match="expected an instant such as"):
+        fields.read_instant(text)
 
 
 def test_one_update_needs_no_prefix() -> None:
