@@ -51,6 +51,7 @@ def facts(report: Report) -> dict[str, Any]:
             },
             "left_in_queues": proof.left_in_queues,
             "left": proof.left,
+            "of_strangers": proof.of_strangers,
         },
         "seconds": {stage.name.lower(): round(took, 3) for stage, took in report.seconds.items()},
         "memory_bytes": report.memory,
@@ -151,6 +152,11 @@ def _show_proof(proof: Proof) -> None:
         terminal.say("  [green]✓[/] nothing lost, doubled, altered, unexpected or unanswered")
         terminal.say(
             "  [green]✓[/] nothing parked or quarantined, no gap, no queue or outbox with anything"
+        )
+    if proof.of_strangers:
+        terminal.say(
+            f"  [yellow]![/] {proof.of_strangers:,} deliveries or refusals of what nobody here has "
+            "published; see `jukinet quarantine list`"
         )
 
 

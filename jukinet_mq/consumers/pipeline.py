@@ -125,7 +125,7 @@ async def take(tx: Transaction, judged: Judgement, desk: Desk) -> tuple[Admitted
     outcomes = await handle(tx, admitted.news, desk.handlers, desk.work)
     await handle(tx, _once(admitted.handled), desk.repeats, desk.work)
     await answer(tx, admitted, outcomes)
-    await sequences.note(tx, [*_numbers(admitted.news), *_refused(admitted.untrusted)])
+    await sequences.note(tx, _numbers(admitted.news), refused=_refused(admitted.untrusted))
     return admitted, outcomes
 
 

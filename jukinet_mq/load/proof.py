@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from jukinet_mq.load.keepers import Duty, duties
+from jukinet_mq.messages import ReceiptLevel
 from jukinet_mq.nodes import NodeCode, Tier, directory
 from jukinet_mq.store.proof import Books, Published
 
+REJECTED: Final = ReceiptLevel.REJECTED.value
 _Place = tuple[UUID, NodeCode, NodeCode]
 
 
@@ -45,6 +47,8 @@ class Proof:
         without_effect: Of this run, not recorded by a register that must.
         left_in_queues: Messages that the broker still holds, by queue.
         left: What else is not nothing: outboxes, retries, gaps, parked, quarantine.
+        of_strangers: Deliveries in quarantine, and refusals of them, that concern nothing that was
+            published here: whatever somebody else has sent, these books are whole.
     """
 
     envelopes: int = 0
@@ -59,6 +63,7 @@ class Proof:
     without_effect: list[Finding] = field(default_factory=list)
     left_in_queues: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    of_strangers: int = 0
 
     @property
     def findings(self) -> dict[str, list[Finding]]:
@@ -119,6 +124,7 @@ def prove(
     _prove_archives(proof, books, whole)
     _prove_effects(proof, books, whole, {one.message_id for one, _ in run})
     _prove_receipts(proof, books, whole, run)
+    _prove_quarantine(proof, books, whole)
     return proof
 
 
@@ -205,10 +211,24 @@ def _prove_receipts(
             what += ", about other bytes"
         proof.unreceipted.append(Finding(one.message_id, one.kind, duty.keeper, what))
     owed = {(one.message_id, one.sender, duty.keeper) for one, duty in _answerable(published)}
-    proof.unexpected += [
-        Finding(message_id, "?", keeper, f"has answered {sender} without being a keeper")
-        for message_id, sender, keeper in got.keys() - owed
-    ]
+    ids = {one.message_id for one, _ in published}
+    for message_id, sender, keeper in got.keys() - owed:
+        if message_id not in ids and got[message_id, sender, keeper].keys() == {REJECTED}:
+            proof.of_strangers += 1
+            continue
+        what = f"has answered {sender} without being a keeper"
+        proof.unexpected.append(Finding(message_id, "?", keeper, what))
+
+
+def _prove_quarantine(proof: Proof, books: Mapping[Tier, Books], published: _Owed) -> None:
+    """Count what lies there by whether it is, or claims to be, an envelope of these books."""
+    ids = {str(one.message_id) for one, _ in published}
+    digests = {one.digest for one, _ in published}
+    for tier, book in books.items():
+        ours = sum(one.message_id in ids or one.digest in digests for one in book.untrusted)
+        if ours:
+            proof.left[f"{tier.value}.quarantined"] = ours
+        proof.of_strangers += len(book.untrusted) - ours
 
 
 def _answerable(published: _Owed) -> Iterator[tuple[Published, Duty]]:

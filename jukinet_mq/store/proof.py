@@ -67,6 +67,13 @@ class Effect(NamedTuple):
     node: NodeCode
 
 
+class Untrusted(NamedTuple):
+    """One delivery in quarantine; the id is a claim."""
+
+    message_id: str | None
+    digest: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
     """All that one tier's database says.
@@ -80,17 +87,19 @@ class Books:
     handled: Sequence[Handled] = ()
     answers: Sequence[Answer] = ()
     effects: Sequence[Effect] = ()
+    untrusted: Sequence[Untrusted] = ()
     left: tuple[tuple[str, int], ...] = ()
 
 
 async def read_books(tx: Transaction, *, since: datetime) -> Books:
-    """Read a tier's whole books; `left` counts what is held for a person only from *since* on."""
+    """Read a tier's whole books; of what is held for a person only what came from *since* on."""
     return Books(
         published=[Published(*row) for row in await tx.fetch("proof/published")],
         copies=[Copy(*row) for row in await tx.fetch("proof/kept")],
         handled=[Handled(*row) for row in await tx.fetch("proof/handled")],
         answers=[Answer(*row) for row in await tx.fetch("proof/answers")],
         effects=[Effect(*row) for row in await tx.fetch("proof/effects")],
+        untrusted=[Untrusted(*row) for row in await tx.fetch("proof/held", since)],
         left=await read_left(tx, since=since),
     )
 

@@ -6,7 +6,7 @@ A number that comes twice with another envelope never gets here: `inbox.admit` r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -30,42 +30,70 @@ class Source(NamedTuple):
     plane: str
 
 
-def plan(highest: int, numbers: Iterable[int]) -> tuple[int, list[int], list[int]]:
+def plan(
+    highest: int, numbers: Collection[int], refused: Collection[int] = ()
+) -> tuple[int, list[int], list[int]]:
     """Say what *numbers* mean after *highest*: new highest, numbers missing, numbers below.
+
+    A number that was *refused* is not missing, but opens no gap below itself either: only what
+    is kept shows that others must have come before.
 
     >>> plan(3, [4, 7, 2])
     (7, [5, 6], [2])
+    >>> plan(3, [7], refused=[5, 8, 10])
+    (8, [4, 6], [])
     """
-    fresh = sorted({n for n in numbers if n > highest})
-    below = [n for n in numbers if n <= highest]
+    below = [n for n in (*numbers, *refused) if n <= highest]
+    known = set(refused)
     missing: list[int] = []
-    for number in fresh:
-        missing.extend(range(max(highest + 1, number - GAP_ROWS_MAX), number))
+    for number in sorted({n for n in numbers if n > highest}):
+        gap = range(max(highest + 1, number - GAP_ROWS_MAX), number)
+        missing.extend(n for n in gap if n not in known)
         highest = number
+    while highest + 1 in known:
+        highest += 1
     return highest, missing, below
 
 
-async def note(tx: Transaction, seen: Iterable[tuple[Source, int]]) -> dict[Source, int]:
+async def note(
+    tx: Transaction, seen: Iterable[tuple[Source, int]], *, refused: Iterable[tuple[Source, int]]
+) -> dict[Source, int]:
     """Note the numbers of news, open and close gaps; return how many numbers are now missing.
 
     Locks the pairs' rows until the transaction ends, so that two workers of a node agree: call
     it after everything but relaying again (ADR 28).
+
+    Args:
+        tx: The transaction in which they are kept.
+        seen: What was kept.
+        refused: What no repetition will make acceptable; it is not asked for again.
     """
-    numbers: defaultdict[Source, list[int]] = defaultdict(list)
-    for source, number in seen:
-        numbers[source].append(number)
-    if not numbers:
+    numbers, never = _by_source(seen), _by_source(refused)
+    if not numbers and not never:
         return {}
-    highest = await _raise(tx, {source: max(found) for source, found in numbers.items()})
+    before = await _raise(tx, {s: max(numbers.get(s, [0])) for s in {*numbers, *never}})
     below: list[tuple[object, ...]] = []
     missing: dict[Source, list[int]] = {}
-    for source, found in numbers.items():
-        _, gaps, old = plan(highest[source], found)
+    raised: dict[Source, int] = {}
+    for source, highest in before.items():
+        found, not_asked = numbers.get(source, []), never.get(source, [])
+        now, gaps, old = plan(highest, found, not_asked)
         if gaps:
             missing[source] = gaps
+        if now > max(found, default=highest):
+            raised[source] = now
         below += [(*source, n) for n in old]
+    if raised:
+        await _raise(tx, raised)
     await _write(tx, missing, below)
     return {source: len(gaps) for source, gaps in missing.items()}
+
+
+def _by_source(numbers: Iterable[tuple[Source, int]]) -> dict[Source, list[int]]:
+    found: defaultdict[Source, list[int]] = defaultdict(list)
+    for source, number in numbers:
+        found[source].append(number)
+    return dict(found)
 
 
 async def _raise(tx: Transaction, numbers: Mapping[Source, int]) -> dict[Source, int]:

@@ -186,6 +186,29 @@ async def test_conflict_is_not_laid_to_who_brought_the_same_id_by_another_login(
     ] == held
 
 
+async def test_refused_envelope_opens_no_gap_and_closes_its_own(country: Country) -> None:
+    """An absurd number of a refused envelope makes nobody ask; one in order is not asked for."""
+    first = await country.say(CHIYODA, TOKYO, update(1))
+    wrong = update(2).dump_json()[:-1] + b',"name":"x"}'
+    gaps = "SELECT sequence FROM sequence_gap WHERE closed_at IS NULL ORDER BY 1"
+    highest = "SELECT highest FROM sequence_seen WHERE sender = $1"
+
+    await country.hand_over(at_tokyo(country, [first]))
+    for number in (900_000_001, 2, 4):
+        refused = country.refused(CHIYODA, TOKYO, wrong, sequence=number)
+        await country.hand_over(at_tokyo(country, [refused]))
+    assert [] == await country.fetch(Tier.PREFECTURE, gaps)
+    assert [(2,)] == await country.fetch(Tier.PREFECTURE, highest, CHIYODA)
+    await country.hand_over(
+        at_tokyo(country, [country.signed_again(first, id=uuid7(), sequence=6)])
+    )
+    assert [(3,), (4,), (5,)] == await country.fetch(Tier.PREFECTURE, gaps)
+    again = country.refused(CHIYODA, TOKYO, wrong, sequence=4)
+    await country.hand_over(at_tokyo(country, [again]))
+
+    assert [(3,), (5,)] == await country.fetch(Tier.PREFECTURE, gaps)
+
+
 async def test_flood_of_one_cause_is_held_in_part_and_counted(country: Country) -> None:
     """100 of 350 are held with their bytes; the rest is counted, unanswered, and seen."""
     sent = await updates(country, 351)

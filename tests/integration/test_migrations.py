@@ -254,7 +254,7 @@ async def test_work_goes_on_while_tables_change_under_it(
         done = 0
 
         async def note(tx: Transaction) -> None:
-            await sequences.note(tx, [(source, first + done)])
+            await sequences.note(tx, [(source, first + done)], refused=[])
             await sequences.open_gaps(tx, None, limit=10)
 
         while not over.is_set():

@@ -7,6 +7,7 @@ from uuid import UUID
 import aio_pika
 import asyncpg
 import pytest
+from uuid_utils.compat import uuid7
 
 from jukinet_mq.broker.depths import depths
 from jukinet_mq.errors import TopologyDriftError
@@ -17,7 +18,15 @@ from jukinet_mq.messages import IdentityUpdate, MoveInNotice
 from jukinet_mq.nodes import Tier
 from jukinet_mq.services import DatabaseEndpoint
 from jukinet_mq.store.proof import Mark
-from tests.fixtures.country import CHIYODA, JLIS, SAPPORO, TOKYO, Country
+from tests.fixtures.country import (
+    CHIYODA,
+    JLIS,
+    SAPPORO,
+    TOKYO,
+    Country,
+    delivery,
+    tampered,
+)
 from tests.fixtures.virtual_hosts import VirtualHost
 
 
@@ -150,6 +159,42 @@ async def test_what_is_not_carried_away_is_left(country: Country) -> None:
     assert {"municipality.outbox_waiting": 1} == proof.left
     assert [TOKYO, JLIS] == [finding.node for finding in proof.lost]
     assert [TOKYO, JLIS] == [finding.node for finding in proof.unreceipted]
+
+
+async def test_what_strangers_send_breaks_no_proof_and_is_counted(country: Country) -> None:
+    """Junk under ids that nobody published, and refusals of it, leave the books whole."""
+    since = await Databases(country.databases).marks()
+    country.later(seconds=1)
+    sent = await country.say(CHIYODA, TOKYO, IdentityUpdate.example())
+    await country.settle()
+    forged = country.signed_again(sent, id=uuid7(), sequence=2)
+    changed = {"signed": country.signing[SAPPORO].sign(b"{}"), "message_id": str(uuid7())}
+    await country.hand_over(
+        [
+            tampered(delivery(forged, TOKYO, country.now)),
+            delivery(sent, TOKYO, country.now, **changed),
+        ]
+    )
+    await country.settle()
+
+    proof = await proven(country, since)
+
+    assert proof.holds, proof
+    assert 4 == proof.of_strangers  # two deliveries, and what the sender was told of them
+
+
+async def test_published_envelope_in_quarantine_is_left(country: Country) -> None:
+    """What bears the id of a published envelope is this installation's, with whatever bytes."""
+    since = await Databases(country.databases).marks()
+    country.later(seconds=1)
+    sent = await country.say(CHIYODA, TOKYO, IdentityUpdate.example())
+    await country.settle()
+    await country.hand_over([tampered(delivery(sent, TOKYO, country.now))])
+
+    proof = await proven(country, since)
+
+    assert {"prefecture.quarantined": 1} == {k: n for k, n in proof.left.items() if "quar" in k}
+    assert 0 == proof.of_strangers
 
 
 async def test_depths_are_those_of_this_instant(vhost: VirtualHost) -> None:

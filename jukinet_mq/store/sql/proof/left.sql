@@ -6,6 +6,4 @@ SELECT
     (SELECT count(*) FROM filing WHERE state = 'waiting' AND filed_at >= $1) AS filings_waiting,
     (SELECT count(*) FROM filing WHERE state = 'refused' AND filed_at >= $1) AS filings_refused,
     (SELECT count(*) FROM sequence_gap WHERE closed_at IS NULL) AS gaps_open,
-    (SELECT count(*) FROM parked WHERE ended_at IS NULL AND parked_at >= $1) AS parked,
-    (SELECT count(*) FROM quarantine WHERE ended_at IS NULL AND held_at >= $1)
-        AS quarantined
+    (SELECT count(*) FROM parked WHERE ended_at IS NULL AND parked_at >= $1) AS parked
