@@ -50,7 +50,7 @@ def _print(findings: list[Finding]) -> None:
     table = Table.grid(padding=(0, 2))
     for finding in findings:
         mark = _mark(finding)
-        said = Text(finding.said, style="" if finding.ok else "red")
+        said = Text(terminal.visible(finding.said), style="" if finding.ok else "red")
         if finding.fix:
             said.append(f"\n→ {finding.fix}", style="yellow")
         table.add_row(Text.from_markup(mark), Text(finding.layer, style="bold"), said)

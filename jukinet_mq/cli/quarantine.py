@@ -186,7 +186,7 @@ def _save(path: Path, content: bytes) -> None:
         raise typer.BadParameter(f"{path}: {error.strerror}") from None
     with os.fdopen(handle, "wb") as file:
         file.write(content)
-    terminal.console(stderr=True).print(f"wrote {len(content):,} bytes to {path}")
+    terminal.console(stderr=True).print(f"wrote {len(content):,} bytes to {terminal.escape(path)}")
 
 
 def _facts(tier: Tier, held: Quarantined) -> dict[str, object]:

@@ -155,7 +155,8 @@ def _print(filed: Sequence[Filed], ways: Sequence[Journey]) -> None:
                     f"{terminal.node_label(one.former or '')}"
                 )
             case "refused":
-                terminal.say(f"[red]✗[/] refused [{one.reason}]; it needs the paper certificate")
+                reason = terminal.escape(f"[{one.reason}]")
+                terminal.say(f"[red]✗[/] refused {reason}; it needs the paper certificate")
             case "done":
                 terminal.say("[green]✓[/] registered with its move-out certificate")
             case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 PIPED_WIDTH: Final = 200
 """Columns where no terminal says how many there are: nothing of a table gets lost in a pipe."""
 
+# Control, invisible and bidirectional characters, halves of pairs, separators of lines.
+_UNSEEN: Final = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -44,10 +47,26 @@ def say(text: str = "") -> None:
 
 
 def escape(text: object) -> str:
-    """Return *text* as it is, safe from being read as markup."""
+    """Return *text*, safe from being read as markup or obeyed by a terminal."""
     from rich.markup import escape as escaped
 
-    return escaped(str(text))
+    return escaped(visible(str(text)))
+
+
+def visible(text: str) -> str:
+    """Return *text* with an escape for each character that a terminal obeys instead of showing.
+
+    What a stranger claims, a routing key for example, may hold any.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character == "\n" or unicodedata.category(character) not in _UNSEEN:
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def print_json(value: Any) -> None:
@@ -146,14 +165,14 @@ def _words(value: object) -> str:
         case int():
             return f"{value:,}"
         case _:
-            return str(value)
+            return visible(str(value))
 
 
 def styled(text: str, style: str) -> RenderableType:
     """Return *text* in a colour, for a cell."""
     from rich.text import Text
 
-    return Text(text, style=style)
+    return Text(visible(text), style=style)
 
 
 def moment(at: datetime) -> str:

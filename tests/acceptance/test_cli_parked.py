@@ -11,46 +11,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from uuid_utils.compat import uuid7
 
-from jukinet_mq.clock import utc_now
 from jukinet_mq.nodes import Tier
-from jukinet_mq.routing import SEQUENCE_MAX
 from jukinet_mq.store import parked
 from jukinet_mq.store.database import Database
 from jukinet_mq.store.parked import Decision, EnvelopeFilter
+from tests.fixtures.held_back import hold, park
 from tests.fixtures.installation import CHIYODA, TOKYO, Installation
 
-INBOX = """
-INSERT INTO inbox (message_id, node, sender, recipient, plane, kind, version, sequence, event_id,
-                   event_time, digest, key_id, kept_at, state, attempts, reason)
-VALUES ($1, $2, $3, $2, CASE $4 WHEN 'receipt' THEN 'receipt' ELSE 'identity' END, $4, 1, $5, $6,
-        $7, sha256($1::uuid::text::bytea), 'kid', $7, 'parked', 8, $8)
-"""
-PARKED = """
-INSERT INTO parked (message_id, node, sender, parked_at, reason, attempts)
-VALUES ($1, $2, $3, $4, $5, 8)
-"""
 STATE = "SELECT state, attempts, due_at IS NOT NULL, reason FROM inbox WHERE message_id = $1"
 ENDS = "SELECT ended_how, operator, explanation FROM parked WHERE message_id = $1"
 RECEIPTS = "SELECT level, reason, carried_by FROM receipt_given WHERE message_id = $1"
-
-
-async def park(
-    installation: Installation,
-    *,
-    reason: str = "handler_failed",
-    kind: str = "identity-update",
-    age: timedelta = timedelta(),
-) -> UUID:
-    """Leave one parked envelope of Chiyoda at Tokyo."""
-    message_id, at = uuid7(), utc_now() - age
-    number = message_id.int % SEQUENCE_MAX + 1
-    await installation.fetch(
-        Tier.PREFECTURE, INBOX, message_id, TOKYO, CHIYODA, kind, number, uuid7(), at, reason
-    )
-    await installation.fetch(Tier.PREFECTURE, PARKED, message_id, TOKYO, CHIYODA, at, reason)
-    return message_id
 
 
 def listed(installation: Installation, *filters: str) -> tuple[list[Any], list[str]]:
@@ -168,21 +139,6 @@ async def test_of_two_operators_one_decides(installation: Installation, second: 
         ids,
     )
     assert {("hanako", len(first)), ("taro", len(other))} >= set(rows)
-
-
-async def hold(installation: Installation, content: bytes) -> int:
-    """Leave one delivery in Tokyo's quarantine."""
-    rows = await installation.fetch(
-        Tier.PREFECTURE,
-        "INSERT INTO quarantine (node, digest, held_at, reason, explanation, login, routing_key, "
-        "exchange, message_id, kind, sender, size, bytes) VALUES ($1, sha256($2), now(), "
-        "'signature_mismatch', 'the signature does not match', $3, 'r.k', 'juki.identity', "
-        "'claimed', 'identity-update.v1', $3, length($2), $2) RETURNING position",
-        TOKYO,
-        content,
-        CHIYODA,
-    )
-    return int(rows[0][0])
 
 
 async def test_quarantine_shows_claims_and_never_content(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from jukinet_mq.cli.ending import EXIT_CODES, UNEXPECTED, exit_code_of
 from jukinet_mq.cli.root import app
 from jukinet_mq.producers.events import IdentityUpdateFiled
+from tests.fixtures.held_back import hold, park
 from tests.fixtures.installation import CHIYODA, Installation
 from tests.fuzz.budget import examples
 
@@ -146,8 +147,12 @@ def test_whatever_is_typed_ends_with_a_documented_code(
 
 
 @pytest.fixture(scope="module")
-def furnished(installation: Installation) -> Installation:
+async def furnished(installation: Installation) -> Installation:
     """The installation with something that commands can show, and files that they can read."""
+    await park(installation)
+    for number, claim in enumerate(VALUES):
+        if claim.isascii() or claim.isprintable():
+            await hold(installation, b"%d" % number, claim=claim[:200])
     (installation.home / "a.json").write_text('{"name": "甲 乙", "persons": []}', encoding="utf-8")
     (installation.home / "dir").mkdir()
     event = IdentityUpdateFiled.example().model_copy(update={"event_id": UUID(EVENT_ID)})
@@ -173,8 +178,10 @@ def test_whatever_is_typed_meets_no_unexpected_error_in_an_installation(
     """The servers and files that a command works with take no value otherwise than it did."""
     done = furnished.jukinet(*line, given=text)
 
-    assert [] == crashes(furnished)
+    crashed = crashes(furnished)
+    assert not crashed, crashed[0]
     assert done.returncode in EXIT_CODES.keys() - {UNEXPECTED}, done.stderr
     assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout
     if done.returncode > 1:
         assert done.stderr
