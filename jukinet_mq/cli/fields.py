@@ -263,7 +263,7 @@ def read_instant(text: str) -> str:
         at = datetime.fromisoformat(text)
         return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:
-        raise ValueError("in UTC it lies beyond the year 1 or 9999") from None
+        raise ValueError("in UTC it lies before the year 1 or after the year 9999") from None
 
 
 _TEXTS: Final[dict[Any, tuple[str, Callable[[str], Any]]]] = {
