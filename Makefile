@@ -47,19 +47,16 @@ test-lowest: packages ## Run the unit tests with the oldest packages that pyproj
 	  --group dev --editable .
 	.jukinet/lowest/bin/pytest $(PYTEST_OPTIONS) tests/unit $(ARGS)
 
-# A Debian suite; as whom: root, or a user who may not install packages; what demo and test are told;
-# more that is to be run there.
+# A Debian suite; as whom: root, or a user who may not install packages; what demo and test are told.
 SUITE ?= bookworm
 ACCOUNTS ?= root user
 DEMO_ARGS ?=
 TEST_ARGS ?=
-MORE ?=
 
 .PHONY: fresh
 fresh: ## Run demo and test on a fresh Debian 12, as root and as a user (root): SUITE=trixie for 13
 	for account in $(ACCOUNTS); do \
-	  scripts/fresh $(SUITE) $$account bash -ec 'make demo ARGS="$$1"; make test ARGS="$$2"; \
-	    for target in $(MORE); do make $$target; done' \
+	  scripts/fresh $(SUITE) $$account bash -ec 'make demo ARGS="$$1"; make test ARGS="$$2"' \
 	    - '$(DEMO_ARGS)' '$(TEST_ARGS)'; \
 	done
 
