@@ -14,6 +14,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jukinet_mq import logs
 from jukinet_mq.cli.ending import EXIT_CODES, UNEXPECTED, exit_code_of
 from jukinet_mq.cli.root import app
 from jukinet_mq.producers.events import IdentityUpdateFiled
@@ -139,6 +140,8 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     nobody = "127.0.0.1:1"
     for name in [name for name in os.environ if name.startswith("JUKINET_")]:
         monkeypatch.delenv(name)
+    # A command would leave the tests after it with a log into what pytest has captured here.
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
     monkeypatch.setenv("JUKINET_HOME", str(tmp_path))
     monkeypatch.setenv("JUKINET_AMQP_URL", f"amqp://nobody:nothing@{nobody}/")
     monkeypatch.setenv("JUKINET_MANAGEMENT_URL", f"http://nobody:nothing@{nobody}")
