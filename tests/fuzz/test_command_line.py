@@ -14,11 +14,12 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jukinet_mq import logs
 from jukinet_mq.cli.ending import EXIT_CODES, UNEXPECTED, exit_code_of
 from jukinet_mq.cli.root import app
 from jukinet_mq.producers.events import IdentityUpdateFiled
 from tests.fixtures.held_back import hold, park
-from tests.fixtures.installation import CHIYODA, Installation
+from tests.fixtures.installation import CHIYODA, TOKYO, Installation
 from tests.fuzz.budget import examples
 
 EVENT_ID: Final = "019d45b1-5a00-7000-8000-0000000000aa"
@@ -60,6 +61,24 @@ VALUES: Final = [
     "\udcff\udcfe", "住基\udc93", "か\u3099", "\ufffd", "\u202e", "👪", "\x1b[31m", "\x7f", "\n",
     "[red]x[/]", "[/]", "%s%n", "{}", "\\", "$(id)", "'; DROP TABLE inbox; --",
 ]  # fmt: skip
+FITTING: Final[dict[str, list[str]]] = {
+    "delivery": ["prefecture/1", "prefecture/2"],
+    "file": ["a.json"],
+    "ids": [EVENT_ID, "prefecture/1", "prefecture/2"],
+    "kind": ["identity-update"],
+    "limit": ["1"],
+    "message_id": [EVENT_ID],
+    "node": [CHIYODA, TOKYO],
+    "older_than": ["0s", "1d"],
+    "operator": ["taro"],
+    "rate": ["50/s"],
+    "reason": ["handler_failed", "signature_mismatch"],
+    "sender": [CHIYODA],
+    "tier": ["prefecture"],
+    "wanted": [EVENT_ID],
+    "why": ["test"],
+}
+"""Values of parameters with which a command goes on to the next ones."""
 FILES: Final = [
     "-", ".", "", "a.json", "a.json/b", "dir", "missing.json", "no/such/place.json", "名簿.ndjson",
     "\udcff.ndjson", "a\nb", "a" * 300,
@@ -102,8 +121,8 @@ def command_lines(draw: st.DrawFn, commands: list[tuple[tuple[str, ...], Any]]) 
     options: list[str] = []
     arguments: list[str] = []
     for parameter in chosen:
-        in_file = parameter.name in FILE_PARAMETERS
-        value = draw(st.sampled_from(FILES if in_file else VALUES))
+        odd = FILES if parameter.name in FILE_PARAMETERS else VALUES
+        value = draw(st.sampled_from(FITTING.get(parameter.name, odd)) | st.sampled_from(odd))
         if parameter.param_type_name == "argument":
             arguments.append(value)
         elif getattr(parameter, "is_flag", False):
@@ -121,6 +140,8 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     nobody = "127.0.0.1:1"
     for name in [name for name in os.environ if name.startswith("JUKINET_")]:
         monkeypatch.delenv(name)
+    # A command would leave the tests after it with a log into what pytest has captured here.
+    monkeypatch.setattr(logs, "configure", lambda **_: None)
     monkeypatch.setenv("JUKINET_HOME", str(tmp_path))
     monkeypatch.setenv("JUKINET_AMQP_URL", f"amqp://nobody:nothing@{nobody}/")
     monkeypatch.setenv("JUKINET_MANAGEMENT_URL", f"http://nobody:nothing@{nobody}")
@@ -153,9 +174,10 @@ async def furnished(installation: Installation) -> Installation:
     for number, claim in enumerate(VALUES):
         if claim.isascii() or claim.isprintable():
             await hold(installation, b"%d" % number, claim=claim[:200])
-    (installation.home / "a.json").write_text('{"name": "甲 乙", "persons": []}', encoding="utf-8")
+    event = IdentityUpdateFiled.example()
+    (installation.home / "a.json").write_bytes(event.model_dump_json(exclude={"event_id"}).encode())
     (installation.home / "dir").mkdir()
-    event = IdentityUpdateFiled.example().model_copy(update={"event_id": UUID(EVENT_ID)})
+    event = event.model_copy(update={"event_id": UUID(EVENT_ID)})
     filed = installation.jukinet("inject", "identity-update", "-", given=event.model_dump_json())
     assert 0 == filed.returncode, filed.stderr
     return installation
