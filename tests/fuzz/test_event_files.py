@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from jukinet_mq.consumers.retrying import retry_due
-from jukinet_mq.errors import RejectedError, error_classes
-from jukinet_mq.nodes import Tier, directory
+from jukinet_mq.errors import ImpossibleDateError, RejectedError, error_classes
+from jukinet_mq.nodes import NodeCode, Tier, directory
 from jukinet_mq.producers.events import EVENTS, IdentityUpdateFiled, read_event
 from jukinet_mq.producers.filings import check_event, file_events
 from jukinet_mq.producers.publisher import Publisher
@@ -51,6 +52,7 @@ UNFINISHED: Final = """
 SELECT 'quarantined' AS state, node, reason FROM quarantine
 UNION ALL
 SELECT state, node, reason FROM inbox WHERE state <> 'done'
+ORDER BY 1, 2, 3
 """
 FOR_A_PERSON: Final = {"certificate_not_issued"}
 """Why what was rightly filed may be parked: two municipalities contradict each other."""
@@ -60,6 +62,18 @@ async def unfinished(country: Country) -> list[Any]:
     """Return what any keeper holds back, with its reason."""
     rows = [row for tier in Tier for row in await country.fetch(tier, UNFINISHED)]
     return [row for row in rows if row[2] not in FOR_A_PERSON]
+
+
+def as_filed(country: Country) -> Publisher:
+    """Return the publisher of a country whose keys, as files, sign only for times of their own."""
+
+    def signing_key(node: NodeCode, time: datetime) -> SigningKey:
+        enrolled = country.trust.signer(country.signing[node].kid)
+        if enrolled is None or not enrolled.is_valid_at(time):
+            raise ImpossibleDateError(f"no key of node {node} may sign for that instant")
+        return country.signing[node]
+
+    return Publisher(directory(), trust=lambda: country.trust, signing_key=signing_key)
 
 
 @examples(400)
@@ -78,19 +92,18 @@ async def test_what_is_filed_is_kept_and_handled_by_its_keepers(
     country: Country, texts: Sequence[bytes]
 ) -> None:
     """An event is refused at the counter, or nobody later finds anything wrong with it."""
+    before = await unfinished(country)
     for text in texts:
-        try:
+        with suppress(RejectedError):
             event = read_event(text)
             async with country.databases[Tier.MUNICIPALITY].transaction() as tx:
-                await file_events(tx, country.publisher, [event])
-        except RejectedError:
-            continue
+                await file_events(tx, as_filed(country), [event])
 
     await country.settle()
     for tier in Tier:
         await retry_due(country.desk(tier))
 
-    assert [] == await unfinished(country)
+    assert before == await unfinished(country)
 
 
 @examples(3, shrinks=False)
