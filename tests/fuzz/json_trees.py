@@ -170,7 +170,7 @@ def _alike(leaf: object) -> st.SearchStrategy[Any]:
     for look, others in _LOOKS:
         if look.fullmatch(str(leaf)):
             return st.sampled_from(others)
-    return st.sampled_from(_TEXTS)
+    return st.sampled_from([*_TEXTS, str(leaf)[::-1], str(leaf)[:-1]])
 
 
 def _replaced(value: Any, path: tuple[Any, ...], new: object) -> Any:
