@@ -150,7 +150,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@examples(60)
+@examples(45)
 @given(line=command_lines(COMMANDS_AWAY))
 def test_whatever_is_typed_ends_with_a_documented_code(
     away: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], line: list[str]

@@ -78,7 +78,7 @@ def as_filed(country: Country) -> Publisher:
     return Publisher(directory(), trust=lambda: country.trust, signing_key=signing_key)
 
 
-@examples(400)
+@examples(250)
 @given(text=odd_events)
 def test_an_event_is_checked_or_refused_with_a_documented_reason(text: bytes) -> None:
     """No content makes reading and checking fail in a way that nobody has foreseen."""

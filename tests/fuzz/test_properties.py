@@ -126,7 +126,7 @@ def properties_of(envelope: SignedEnvelope) -> dict[int, bytes]:
     }
 
 
-@examples(400)
+@examples(250)
 @given(
     drawn=odd_properties({raw_amqp.MESSAGE_ID: b"\x03abc"}),
     cut=st.integers(0, 40),
