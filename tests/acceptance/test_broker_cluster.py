@@ -39,6 +39,7 @@ WHOLE = {
     "ok": True,
     "said": "every queue is on 3 nodes of the broker",
     "fix": "",
+    "known": True,
 }
 _residents = itertools.count(900_000)
 

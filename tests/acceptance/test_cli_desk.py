@@ -286,8 +286,9 @@ async def test_release_without_the_private_keys_is_refused_and_says_where_to_run
     done = installation.jukinet("quarantine", "replay", place, "--why", "test", "--apply")
     installation.environment = here
 
-    assert 78 == done.returncode
-    assert "JUKINET_HOME" in done.stderr
+    assert 1 == done.returncode, done.stderr
+    assert "private_key_missing" in done.stdout
+    assert "JUKINET_HOME" in done.stdout
     assert [("key_unknown", None)] == await installation.fetch(Tier.PREFECTURE, HELD, message_id)
     discarded = installation.jukinet(
         "quarantine", "discard", place, "--why", "test data", "--apply"

@@ -136,7 +136,7 @@ POINTS: dict[str, Point] = {
     ),
     "issued": Point(
         "the receipts' envelopes are committed",
-        "jukinet_mq.consumers.receipts:issue",
+        f"{_WORKER}:issue",
         counts=lambda _, result: result.receipts,
         tiers=_ABOVE,
     ),
